@@ -1,0 +1,1 @@
+"""Dataset contracts (ODCS v3): the model, the registry, validation and drafting."""

@@ -1,0 +1,1 @@
+"""Ground floor: settings, AWS clients, errors, observability. Imports nothing of ours."""
