@@ -71,6 +71,8 @@ class Member:
     synonyms: Words = field(default_factory=dict)
     aggregates: tuple[str, ...] = ()
     """Codes this member is the total of (SIN: N, NE, S, SE). Empty for an ordinary member."""
+    published: bool = True
+    """False where no file has rows of it: a question for it is answered from the members it is the total of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,8 @@ class Derivation:
     ``signed_by_pair``: field; `inputs` is (value, from, to); the value, negated where (from, to) is not in `order`.
     ``ordinal``: tag; 1, 2, … among rows with an equal key, in file order (registers of events without identity).
     ``header``: tag; the text captured by the named group `inputs[0]` of the columns' `pattern` in the header.
+
+    A column that has both a `source` and a derivation is read where the file has it and derived where it doesn't.
     """
 
     kind: Literal["pair", "signed_by_pair", "ordinal", "header"]
@@ -147,12 +151,19 @@ class TimeSpec:
     """Whether the stamp marks the start or the end of its interval; silver holds the start."""
     interval: str | None = None
     """ISO 8601 length of the interval (PT30M, PT1H, P1D, P1W, P1M); None for events."""
+    interval_varies: bool = False
+    """Whether files or entities differ in it (ENTSO-E: 60, 30 or 15 minutes); `interval` is then the longest."""
     shift: str | None = None
     """ISO 8601 duration added to the local stamp (``-P6D``: a week known by its last day)."""
     end_of_day: str | None = None
     """A time of day printed for 24:00, e.g. ``23:59:00``."""
     ambiguous: Literal["earliest", "latest", "infer", "quarantine"] = "earliest"
     """The local hour that exists twice; `infer` reads the first of two equal stamps of a key as the earlier."""
+    nonexistent: Literal["quarantine", "shift"] = "quarantine"
+    """The local time that daylight saving skips. `shift` reads it as the first instant after the gap: right for
+    calendar dates, because in some zones (America/Sao_Paulo until 2018) summer time began at midnight."""
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """Zone by published name of the time column, where a name implies another than `zone` (``Time (UTC)``: UTC)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +211,9 @@ class Contract:
     """Distinct tag sets above which a load is refused (cardinality guard)."""
     fail_file_above: float | None = None
     """Share of quarantined rows (0 to 1) above which the whole file fails, whatever the reasons."""
+    merge_surplus_into: str | None = None
+    """Published name of a text column that holds the file's separator unquoted: the fields a row has beyond the
+    header are joined back into it (with the separator) instead of quarantining the row as `too_many_columns`."""
     description: str = ""
     limitations: str = ""
     synonyms: Words = field(default_factory=dict)
