@@ -1,0 +1,127 @@
+"""InfluxDB 1: ``/write`` and ``/query``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gridlake.timeseries._transport import Transport, raise_for_statement
+from gridlake.timeseries.credentials import CredentialsSource
+from gridlake.timeseries.errors import InfluxRefusedError
+from gridlake.timeseries.handler import Deletion, Epoch, Series, quote_identifier, quote_string
+
+if TYPE_CHECKING:
+    import urllib3
+
+DELETES_IN_A_REQUEST = 200
+
+
+class QueryEndpoint:
+    """InfluxQL over ``/query``: native in version 1, compatible interface of 2 and 3."""
+
+    def __init__(self, transport: Transport, database: str) -> None:
+        self._transport = transport
+        self._database = database
+
+    def run(self, statement: str, params: Mapping[str, Any] | None, epoch: Epoch) -> Iterator[Series]:
+        """The series of a statement's answer.
+
+        Raises
+        ------
+        InfluxRefusedError
+            The statement is refused, or the server cut the answer at its row limit (`influx_answer_truncated`).
+        """
+        fields = {"db": self._database, "q": statement, "epoch": epoch}
+        if params:
+            fields["params"] = json.dumps(params)
+        answer = self._transport.request(
+            "POST", "/query", form=fields, headers={"Accept": "application/json"}, doing="querying"
+        )
+        return self._series(json.loads(answer.data))
+
+    def csv(self, statement: str) -> urllib3.BaseHTTPResponse:
+        """The answer of one SELECT as a stream of CSV."""
+        return self._transport.request(
+            "POST",
+            "/query",
+            form={"db": self._database, "q": statement, "epoch": "ns"},
+            headers={"Accept": "application/csv"},
+            doing="reading series",
+            stream=True,
+        )
+
+    @staticmethod
+    def _series(document: dict[str, Any]) -> Iterator[Series]:
+        if "error" in document:
+            raise_for_statement(document["error"], doing="querying")
+        for result in document.get("results", ()):
+            if "error" in result:
+                raise_for_statement(result["error"], doing="querying")
+            for series in result.get("series", ()):
+                if series.get("partial"):
+                    raise InfluxRefusedError(
+                        "InfluxDB cut the answer at its row limit",
+                        http_status=200,
+                        reason="max-row-limit",
+                        code="influx_answer_truncated",
+                        hint="ask for a shorter range",
+                    )
+                yield Series(
+                    series.get("name", ""),
+                    series.get("tags") or {},
+                    tuple(series.get("columns", ())),
+                    series.get("values") or [],
+                )
+
+
+class ServerV1:
+    """A server of version 1."""
+
+    def __init__(
+        self, *, url: str, database: str, credentials: CredentialsSource, budget: float, read_timeout: float
+    ) -> None:
+        self._transport = Transport(
+            url=url, credentials=credentials, scheme="Basic", budget=budget, read_timeout=read_timeout
+        )
+        self._database = database
+        self._queries = QueryEndpoint(self._transport, database)
+
+    def write(self, payload: bytes | memoryview) -> None:
+        # "ns" is understood by every 1.x; "us" would silently be taken for nanoseconds.
+        self._transport.request(
+            "POST",
+            "/write",
+            query={"db": self._database, "precision": "ns"},
+            body=payload,
+            headers={"Content-Type": "text/plain; charset=utf-8"},
+            doing=f"writing to {self._database}",
+        )
+
+    def query(self, statement: str, params: Mapping[str, Any] | None, epoch: Epoch) -> Iterator[Series]:
+        return self._queries.run(statement, params, epoch)
+
+    def csv(self, statement: str) -> urllib3.BaseHTTPResponse:
+        return self._queries.csv(statement)
+
+    def delete(self, deletions: Sequence[Deletion]) -> None:
+        for first in range(0, len(deletions), DELETES_IN_A_REQUEST):
+            statements = map(delete_statement, deletions[first : first + DELETES_IN_A_REQUEST])
+            list(self._queries.run(";".join(statements), None, "ns"))
+
+    def ping(self) -> str:
+        answer = self._transport.request("GET", "/ping", doing="asking for its version")
+        return str(answer.headers.get("X-Influxdb-Version", "unknown"))
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def delete_statement(deletion: Deletion) -> str:
+    """InfluxQL that deletes points."""
+    conditions = [
+        *(f"{quote_identifier(tag)} = {quote_string(value)}" for tag, value in sorted(deletion.tags.items())),
+        f"time >= {deletion.start}",
+        f"time <= {deletion.stop}",
+    ]
+    return f"DELETE FROM {quote_identifier(deletion.measurement)} WHERE {' AND '.join(conditions)}"
