@@ -33,7 +33,7 @@ tracer = Tracer(
 
 
 class Metric(StrEnum):
-    """Business metrics; each has the dimension ``dataset``."""
+    """Business metrics, by environment and by environment and dataset."""
 
     ROWS_LOADED = "RowsLoaded"
     ROWS_QUARANTINED = "RowsQuarantined"
@@ -48,7 +48,8 @@ def emit(dataset: str, values: Mapping[Metric, float]) -> None:
     Parameters
     ----------
     dataset
-        Value of the dimension ``dataset``; ``uncatalogued`` or ``unknown`` where there is no contract.
+        Value of the dimension ``dataset``; ``uncatalogued`` or ``unknown`` where there is no contract. Every value is
+        also counted without it, because an alarm can't sum over a dimension.
     values
         Value by metric.
     """
@@ -56,7 +57,9 @@ def emit(dataset: str, values: Mapping[Metric, float]) -> None:
         namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE),
         service=os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE),
     )
-    metrics.add_dimension(name="dataset", value=dataset or "unknown")
+    environment = os.environ.get("GRIDLAKE_ENV") or "local"
+    metrics.add_dimensions(environment=environment)
+    metrics.add_dimensions(environment=environment, dataset=dataset or "unknown")
     for metric, value in values.items():
         unit = MetricUnit.Seconds if metric is Metric.INGESTION_SECONDS else MetricUnit.Count
         metrics.add_metric(name=metric.value, unit=unit, value=float(value))
