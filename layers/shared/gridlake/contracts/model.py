@@ -118,6 +118,8 @@ class Column:
     """Unit in the file when it differs; converted by the ratio of the two."""
     missing: tuple[str, ...] = ()
     """Words that mean missing, beside blank: ``-``, ``n/e``."""
+    formats: tuple[str, ...] = ()
+    """strptime formats of a date or timestamp column, tried in order; empty means ISO 8601."""
     members: tuple[Member, ...] = ()
     closed: bool = False
     """Whether a value outside `members` is an error (`unknown_code`)."""

@@ -142,6 +142,7 @@ def _column(node: Mapping[str, Any]) -> Column:
         unit=own.get("unit"),
         source_unit=own.get("source_unit"),
         missing=_strings(own.get("missing")),
+        formats=_strings(own.get("formats")),
         members=tuple(_member(value) for value in node.get("enum") or ()),
         closed=bool(own.get("closed", False)),
         combine=own.get("combine"),

@@ -1,0 +1,20 @@
+"""How published words are compared: the same for recognition, validation and questions."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def header_key(name: str) -> str:
+    """A column name without case, byte-order mark, outer and repeated spaces.
+
+    Publishers change these between files of one dataset (``Pumped  Storage``, ``ND``/``nd``), never their meaning.
+    """
+    return " ".join(name.lstrip("\ufeff").split()).casefold()
+
+
+def value_key(value: str) -> str:
+    """A coded value without case, accents, outer and repeated spaces: ``" Ceará "`` equals ``"CEARA"``."""
+    decomposed = unicodedata.normalize("NFKD", value)
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join(plain.split()).casefold()
