@@ -1,0 +1,70 @@
+"""Start a verification, wait for it, say what differs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from gridlake_cli import output
+from gridlake_cli.client import Api
+from gridlake_cli.errors import CommandError
+
+RUNNING = frozenset({"received", "pending", "queued", "running", "RUNNING", "PENDING"})
+
+
+def verification(
+    api: Api, *, dataset: str | None, start: str | None, end: str | None, timeout: float
+) -> dict[str, Any]:
+    """Run a verification to its end.
+
+    Returns
+    -------
+    dict
+        The API's answer with ``equal``: whether lake and InfluxDB hold the same.
+
+    Raises
+    ------
+    CommandError
+        It failed or did not end in time.
+    """
+    request = {"dataset": dataset, "start": start, "end": end}
+    answer = api.post("/verifications", {name: value for name, value in request.items() if value})
+    verification_id = answer["verification_id"]
+    deadline = time.monotonic() + timeout
+    pause = 0.3
+    while str(answer.get("status", "running")) in RUNNING:
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"Verification {verification_id} is not finished after {timeout:.0f} s.",
+                hint="Verify one dataset or a shorter range, or wait longer with --timeout.",
+                code="timeout",
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.4, 3.0)
+        answer = api.get(f"/verifications/{verification_id}")
+    if str(answer.get("status")).lower() == "failed":
+        error = answer.get("error") or {}
+        raise CommandError(
+            f"Verification {verification_id} failed: {error.get('message', 'no reason was recorded')}",
+            hint=error.get("hint"),
+            code=error.get("code", "verification_failed"),
+        )
+    return {**answer, "equal": not answer.get("differences")}
+
+
+def show(answer: dict[str, Any]) -> None:
+    """Table of the differences, or that there are none."""
+    differences = answer.get("differences") or []
+    if not differences:
+        checked = answer.get("datasets") or []
+        names = [entry.get("dataset", "") if isinstance(entry, dict) else str(entry) for entry in checked]
+        output.out().print("[green]equal[/] " + (", ".join(names) if names else "nothing differs"))
+        return
+    columns = list(dict.fromkeys(name for entry in differences for name in entry))
+    output.table(
+        columns, [[entry.get(name) for name in columns] for entry in differences], title="differences"
+    )
+    output.message(
+        "The lake is the truth: redrive the ingestions of these months to write them to InfluxDB again.",
+        style="yellow",
+    )
