@@ -16,7 +16,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,10 +199,12 @@ class InfluxServer:
         data = self.state / "influx-container"
         data.mkdir(parents=True, exist_ok=True)
         started = subprocess.run(
-            ["docker", "run", "-d", "--name", name, "-p", f"127.0.0.1:{self.port}:8086"]
-            + ["-v", f"{data}:/var/lib/influxdb", "-e", "INFLUXDB_HTTP_AUTH_ENABLED=true"]
-            + ["-e", "INFLUXDB_REPORTING_DISABLED=true", "-e", "INFLUXDB_ADMIN_USER=admin"]
-            + ["-e", "INFLUXDB_ADMIN_PASSWORD", IMAGE],
+            [
+                *("docker", "run", "-d", "--name", name, "-p", f"127.0.0.1:{self.port}:8086"),
+                *("-v", f"{data}:/var/lib/influxdb", "-e", "INFLUXDB_HTTP_AUTH_ENABLED=true"),
+                *("-e", "INFLUXDB_REPORTING_DISABLED=true", "-e", "INFLUXDB_ADMIN_USER=admin"),
+                *("-e", "INFLUXDB_ADMIN_PASSWORD", IMAGE),
+            ],
             env={**os.environ, "INFLUXDB_ADMIN_PASSWORD": admin_password},
             check=False,
             capture_output=True,
@@ -247,7 +249,12 @@ class InfluxServer:
     ) -> InfluxInfo:
         with _client() as http:
             # Creating the first administrator is the one statement that a new server takes without credentials.
-            _statement(http, self._url, None, f"CREATE USER admin WITH PASSWORD '{admin_password}' WITH ALL PRIVILEGES")
+            _statement(
+                http,
+                self._url,
+                None,
+                f"CREATE USER admin WITH PASSWORD '{admin_password}' WITH ALL PRIVILEGES",
+            )
             admin = ("admin", admin_password)
             _prepare(http, self._url, admin, self.database, password)
         version = _ping(self._url) or "unknown"
@@ -298,7 +305,9 @@ def _statement(
 ) -> str | None:
     """Run a statement; the server's error text, or None."""
     headers = urllib3.make_headers(basic_auth=":".join(user)) if user else None
-    answer = http.request("POST", f"{url}/query", fields={"q": statement}, encode_multipart=False, headers=headers)
+    answer = http.request(
+        "POST", f"{url}/query", fields={"q": statement}, encode_multipart=False, headers=headers
+    )
     document = answer.json()
     if "error" in document:
         return str(document["error"])
@@ -357,21 +366,19 @@ def _stop_process(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline and _reaped(pid):
+        while time.monotonic() < deadline and _runs(pid):
             time.sleep(0.05)
         if _is_influxd(pid):
             os.kill(pid, signal.SIGKILL)
-            _reaped(pid)
+            _runs(pid)
     except ProcessLookupError:
         return
 
 
-def _reaped(pid: int) -> bool:
+def _runs(pid: int) -> bool:
     """Whether the process still runs; a dead child of ours is collected on the way."""
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
     return _is_influxd(pid)
 
 

@@ -145,7 +145,9 @@ def _named_lines(text: str) -> tuple[tuple[str, ...], int | None]:
     words = str(document.get("error") or document.get("message") or text)
     named = list(_BAD_LINE.findall(words))
     if isinstance(document.get("data"), list):
-        named += [d["original_line"] for d in document["data"] if isinstance(d, dict) and "original_line" in d]
+        named += [
+            d["original_line"] for d in document["data"] if isinstance(d, dict) and "original_line" in d
+        ]
     dropped = _DROPPED.search(words)
     return tuple(named), int(dropped[1]) if dropped else None
 

@@ -124,4 +124,4 @@ def delete_statement(deletion: Deletion) -> str:
         f"time >= {deletion.start}",
         f"time <= {deletion.stop}",
     ]
-    return f"DELETE FROM {quote_identifier(deletion.measurement)} WHERE {' AND '.join(conditions)}"
+    return " ".join(("DELETE FROM", quote_identifier(deletion.measurement), "WHERE", " AND ".join(conditions)))

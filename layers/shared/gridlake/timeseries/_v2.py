@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
 
@@ -20,7 +21,7 @@ from gridlake.timeseries.errors import InfluxUnavailableError
 from gridlake.timeseries.handler import Deletion, Epoch, Series
 
 if TYPE_CHECKING:
-    from influxdb_client import InfluxDBClient
+    from influxdb_client.client.influxdb_client import InfluxDBClient
 
 
 class ServerV2:
@@ -48,11 +49,12 @@ class ServerV2:
 
     def write(self, payload: bytes | memoryview) -> None:
         from influxdb_client.client.write_api import SYNCHRONOUS
+        from influxdb_client.domain.write_precision import WritePrecision
 
         lines = bytes(payload)
         self._call(
             lambda client: client.write_api(write_options=SYNCHRONOUS).write(
-                self._bucket, self._org, lines, write_precision="ns"
+                self._bucket, self._org, lines, cast(Any, WritePrecision.NS)
             ),
             doing=f"writing to {self._bucket}",
         )
@@ -65,16 +67,7 @@ class ServerV2:
 
     def delete(self, deletions: Sequence[Deletion]) -> None:
         for deletion in deletions:
-            predicate = " AND ".join(
-                f'{_quoted(name)}={_quoted(value)}'
-                for name, value in [("_measurement", deletion.measurement), *sorted(deletion.tags.items())]
-            )
-            self._call(
-                lambda client, d=deletion, p=predicate: client.delete_api().delete(
-                    _rfc3339(d.start), _rfc3339(d.stop), p, self._bucket, self._org
-                ),
-                doing=f"deleting from {self._bucket}",
-            )
+            self._call(partial(self._delete_one, deletion), doing=f"deleting from {self._bucket}")
 
     def ping(self) -> str:
         answer = self._transport.request("GET", "/ping", doing="asking for its version")
@@ -82,8 +75,18 @@ class ServerV2:
 
     def close(self) -> None:
         if self._client is not None:
-            self._client.close()
+            cast(Any, self._client).close()
         self._transport.close()
+
+    def _delete_one(self, deletion: Deletion, client: InfluxDBClient) -> None:
+        predicate = " AND ".join(
+            f"{_quoted(name)}={_quoted(value)}"
+            for name, value in [("_measurement", deletion.measurement), *sorted(deletion.tags.items())]
+        )
+        # The server deletes both ends; instants are text because datetime stops at microseconds.
+        client.delete_api().delete(
+            _rfc3339(deletion.start), _rfc3339(deletion.stop), predicate, self._bucket, self._org
+        )
 
     def _call(self, action: Callable[[InfluxDBClient], Any], *, doing: str) -> None:
         from influxdb_client.rest import ApiException
@@ -101,14 +104,14 @@ class ServerV2:
                 return
 
     def _connected(self, *, refresh: bool) -> InfluxDBClient:
-        from influxdb_client import InfluxDBClient
+        from influxdb_client.client.influxdb_client import InfluxDBClient
 
         with self._lock:
             if self._client is None or refresh:
                 credentials = self._transport.credentials(refresh=refresh)
                 self._client = InfluxDBClient(
                     url=self._transport.url,
-                    token=credentials.token or credentials.password,
+                    token=credentials.token or credentials.password or "",
                     org=self._org,
                     timeout=int(self._read_timeout * 1000),
                     retries=self._transport.retries,

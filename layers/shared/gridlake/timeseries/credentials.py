@@ -24,7 +24,9 @@ class Credentials:
 class CredentialsSource(Protocol):
     """Gives the credentials; `refresh` asks for a new reading because the last ones were refused."""
 
-    def get(self, *, refresh: bool = False) -> Credentials: ...
+    def get(self, *, refresh: bool = False) -> Credentials:
+        """The credentials in use."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from gridlake.platform.errors import PermanentError
-from gridlake.timeseries.credentials import Credentials, CredentialsSource, FixedCredentials, SecretCredentials
+from gridlake.timeseries.credentials import (
+    Credentials,
+    CredentialsSource,
+    FixedCredentials,
+    SecretCredentials,
+)
 
 if TYPE_CHECKING:
     import urllib3
@@ -60,17 +65,29 @@ class Deletion:
 class Server(Protocol):
     """What each version implements."""
 
-    def write(self, payload: bytes | memoryview) -> None: ...
+    def write(self, payload: bytes | memoryview) -> None:
+        """Write lines with times in nanoseconds."""
+        ...
 
-    def query(self, statement: str, params: Mapping[str, Any] | None, epoch: Epoch) -> Iterator[Series]: ...
+    def query(self, statement: str, params: Mapping[str, Any] | None, epoch: Epoch) -> Iterator[Series]:
+        """Run InfluxQL."""
+        ...
 
-    def csv(self, statement: str) -> urllib3.BaseHTTPResponse: ...
+    def csv(self, statement: str) -> urllib3.BaseHTTPResponse:
+        """Run one SELECT and stream CSV."""
+        ...
 
-    def delete(self, deletions: Sequence[Deletion]) -> None: ...
+    def delete(self, deletions: Sequence[Deletion]) -> None:
+        """Delete points."""
+        ...
 
-    def ping(self) -> str: ...
+    def ping(self) -> str:
+        """Version of the server."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close connections."""
+        ...
 
 
 class InfluxDBHandler:

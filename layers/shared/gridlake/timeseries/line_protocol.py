@@ -13,14 +13,20 @@ infinity is refused; a row without any field has no point; an empty tag is an ab
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from gridlake.timeseries.errors import LineProtocolError
+
+# The stubs of pyarrow describe neither scalar arguments of kernels nor the counts of boolean arrays.
+pc: Any = pyarrow.compute
+Array = Any
 
 MAX_ROWS = 65_536
 """Rows turned into text at once: memory stays flat and offsets far from the 32-bit limit."""
@@ -64,7 +70,7 @@ class Lines:
         Rows that line protocol can't carry.
     """
 
-    text: pa.StringArray
+    text: Array
     rows: npt.NDArray[np.int64]
     refused: tuple[RefusedRow, ...] = ()
 
@@ -83,7 +89,7 @@ class Lines:
 
     def select(self, positions: npt.NDArray[np.int64]) -> Lines:
         """The lines at these positions, in their order."""
-        return Lines(self.text.take(pa.array(positions)), self.rows[positions])
+        return Lines(self.text.take(pa.array(positions, pa.int64())), self.rows[positions])
 
 
 def serialise(
@@ -117,12 +123,14 @@ def serialise(
         A name, or a value of some row, can't be written; `row` is the first such row.
     """
     serialiser = Serialiser(measurement, tags=tags, fields=fields, time=time)
-    parts = []
-    for lines in serialiser.lines(data):
-        if lines.refused:
-            first = lines.refused[0]
-            raise LineProtocolError(f"row {first.row} of {measurement}: {first.reason}", row=first.row)
-        parts.append(lines.payload())
+    numbered = list(serialiser.batches(data))
+    if len(numbered) == 1:
+        parts = serialiser.payloads(*numbered[0])
+    else:
+        with ThreadPoolExecutor(min(4, pa.cpu_count())) as pool:
+            parts = [
+                part for found in pool.map(lambda n: serialiser.payloads(*n), numbered) for part in found
+            ]
     return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
 
@@ -144,13 +152,17 @@ class Serialiser:
         self, measurement: str, *, tags: Sequence[str], fields: Sequence[str], time: str = "time"
     ) -> None:
         if measurement.startswith("#"):
-            raise LineProtocolError(f"measurement {measurement!r} starts with #: the server takes it for a comment")
+            raise LineProtocolError(
+                f"measurement {measurement!r} starts with #: the server takes it for a comment"
+            )
         names = [*tags, *fields]
         for name in names:
             if name in _RESERVED:
                 raise LineProtocolError(f"{name!r} is reserved by InfluxDB and can't name a tag or a field")
         if len(set(names)) != len(names):
-            raise LineProtocolError(f"a name stands twice among the tags and fields of {measurement}: {names}")
+            raise LineProtocolError(
+                f"a name stands twice among the tags and fields of {measurement}: {names}"
+            )
         self.measurement = measurement
         self.tags = tuple(sorted(tags))
         self.fields = tuple(fields)
@@ -162,17 +174,39 @@ class Serialiser:
 
     def lines(self, data: pa.RecordBatch | pa.Table) -> Iterator[Lines]:
         """Lines of a table, some tens of thousands of rows at a time, with the rows that have none."""
+        for batch, first in self.batches(data):
+            yield from self._batch(batch, first)
+
+    def payloads(self, batch: pa.RecordBatch, first: int) -> list[memoryview]:
+        """Text of a batch whose first row is number `first`.
+
+        Raises
+        ------
+        LineProtocolError
+            A row can't be written.
+        """
+        parts = []
+        for lines in self._batch(batch, first):
+            for refused in lines.refused[:1]:
+                raise LineProtocolError(
+                    f"row {refused.row} of {self.measurement}: {refused.reason}", row=refused.row
+                )
+            parts.append(lines.payload())
+        return parts
+
+    @staticmethod
+    def batches(data: pa.RecordBatch | pa.Table) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Batches of at most `MAX_ROWS` rows, each with the number of its first row."""
         table = pa.Table.from_batches([data]) if isinstance(data, pa.RecordBatch) else data
         first = 0
         for batch in table.to_batches(max_chunksize=MAX_ROWS):
-            yield from self._batch(batch, first)
+            yield batch, first
             first += batch.num_rows
 
     def tag_sets(self, data: pa.RecordBatch | pa.Table) -> set[str]:
         """Series of a table as InfluxDB names them: escaped ``measurement,tag=value,…``."""
-        table = pa.Table.from_batches([data]) if isinstance(data, pa.RecordBatch) else data
         found: set[str] = set()
-        for batch in table.to_batches():
+        for batch, _ in self.batches(data):
             for prefix, problem in self._tag_sets(batch)[1]:
                 if problem is None:
                     found.add(prefix[:-1])
@@ -197,7 +231,7 @@ class Serialiser:
             keep &= ~mask
         rows = np.flatnonzero(keep)
         if len(rows) < batch.num_rows:
-            kept = pa.array(rows)
+            kept: Array = pa.array(rows)
             codes, times = codes[rows], times[rows]
             values = [(name, v.take(kept)) for name, v in values]
         texts = [p for p, _ in prefixes]
@@ -214,17 +248,19 @@ class Serialiser:
         self,
         prefixes: list[str],
         codes: npt.NDArray[np.int64],
-        values: list[tuple[str, pa.Array]],
+        values: list[tuple[str, Array]],
         times: npt.NDArray[np.int64],
-    ) -> pa.StringArray:
+    ) -> Array:
         if len(codes) == 0:
             return pa.array([], pa.string())
-        head = pa.array(prefixes, pa.string()).take(pa.array(codes))
-        stamp = pa.array(times).cast(pa.string())
+        every: Array = pa.array(prefixes, pa.string())
+        head, stamp = every.take(pa.array(codes)), pa.array(times).cast(pa.string())
         keys = [self._field_keys[name] + "=" for name, _ in values]
         texts = [_field_text(value) for _, value in values]
         if any(t.null_count for t in texts):
-            pairs = [pc.binary_join_element_wise(key, text, "") for key, text in zip(keys, texts, strict=True)]
+            pairs = [
+                pc.binary_join_element_wise(key, text, "") for key, text in zip(keys, texts, strict=True)
+            ]
             fields = [pc.binary_join_element_wise(*pairs, ",", null_handling="skip")]
         else:
             fields = [keys[0], texts[0]]
@@ -236,7 +272,6 @@ class Serialiser:
         """Number of each row's tag set, and the text (or the problem) of each tag set."""
         codes = np.zeros(batch.num_rows, dtype=np.int64)
         columns: list[tuple[list[str | None], int]] = []
-        rank: npt.NDArray[np.int64] | None = None
         combinations = 1
         for name in self.tags:
             position = batch.schema.get_field_index(name)
@@ -251,13 +286,14 @@ class Serialiser:
             codes = codes * len(words) + index
             combinations *= len(words)
             columns.append((words, len(words)))
-        encoded = pa.array(codes).dictionary_encode()
-        rank = encoded.indices.to_numpy().astype(np.int64)
+        encoded: Array = pa.array(codes).dictionary_encode()
+        rank: npt.NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
         prefixes = []
-        for code in encoded.dictionary.to_pylist():
+        for combination in encoded.dictionary.to_pylist():
             chosen: list[str | None] = []
+            left = combination
             for words, size in reversed(columns):
-                code, place = divmod(code, size)
+                left, place = divmod(left, size)
                 chosen.append(words[place] or None)
             prefixes.append(self._prefix(tuple(reversed(chosen))))
         return rank, prefixes
@@ -284,9 +320,9 @@ class Serialiser:
 
     def _values(
         self, batch: pa.RecordBatch
-    ) -> tuple[list[tuple[str, pa.Array]], list[tuple[npt.NDArray[np.bool_], str]]]:
+    ) -> tuple[list[tuple[str, Array]], list[tuple[npt.NDArray[np.bool_], str]]]:
         """Columns of the fields with what is missing as null, and the rows that can't be written."""
-        values: list[tuple[str, pa.Array]] = []
+        values: list[tuple[str, Array]] = []
         trouble: list[tuple[npt.NDArray[np.bool_], str]] = []
         for name in self.fields:
             position = batch.schema.get_field_index(name)
@@ -306,7 +342,9 @@ class Serialiser:
             elif pa.types.is_uint64(column.type):
                 over = pc.greater(column, pa.scalar(2**63 - 1, pa.uint64())).fill_null(False)
                 if over.true_count:
-                    trouble.append((over.to_numpy(zero_copy_only=False), f"field {name} exceeds a 64-bit integer"))
+                    trouble.append(
+                        (over.to_numpy(zero_copy_only=False), f"field {name} exceeds a 64-bit integer")
+                    )
             values.append((name, column))
         return values, trouble
 
@@ -337,7 +375,7 @@ class Serialiser:
         return times * scale
 
 
-def _dictionary(column: pa.Array, name: str) -> pa.DictionaryArray:
+def _dictionary(column: Array, name: str) -> Array:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise LineProtocolError(f"tag {name} is {kind}, not text")
@@ -346,7 +384,7 @@ def _dictionary(column: pa.Array, name: str) -> pa.DictionaryArray:
     return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
 
 
-def _field_text(column: pa.Array) -> pa.StringArray:
+def _field_text(column: Array) -> Array:
     """Text of a field's values; null stays null."""
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
@@ -362,7 +400,7 @@ def _field_text(column: pa.Array) -> pa.StringArray:
     raise LineProtocolError(f"a field of type {kind} can't be written as line protocol")
 
 
-def _width(name: str, column: pa.Array) -> int:
+def _width(name: str, column: Array) -> int:
     """Most bytes that one value of a field takes with its key."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary
