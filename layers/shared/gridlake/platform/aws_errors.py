@@ -8,43 +8,47 @@ from typing import Any
 
 from gridlake.platform.errors import GridlakeError, PermanentError, TransientError
 
-TRANSIENT_CODES = frozenset({
-    "BandwidthLimitExceeded",
-    "ConcurrentModificationException",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InternalError",
-    "InternalFailure",
-    "InternalServerError",
-    "InternalServiceException",
-    "LimitExceededException",
-    "OperationAborted",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestTimeout",
-    "RequestTimeTooSkewed",
-    "ServiceUnavailable",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
-})
+TRANSIENT_CODES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "ConcurrentModificationException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "InternalServiceException",
+        "LimitExceededException",
+        "OperationAborted",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "RequestTimeTooSkewed",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
 
-_DENIED = frozenset({
-    "403",
-    "AccessDenied",
-    "AccessDeniedException",
-    "AllAccessDisabled",
-    "AuthorizationError",
-    "AuthorizationErrorException",
-    "Forbidden",
-    "KMSAccessDeniedException",
-    "KMS.AccessDeniedException",
-    "UnauthorizedOperation",
-})
+_DENIED = frozenset(
+    {
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AllAccessDisabled",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "Forbidden",
+        "KMSAccessDeniedException",
+        "KMS.AccessDeniedException",
+        "UnauthorizedOperation",
+    }
+)
 
 _PERMANENT: dict[str, tuple[str, str, str]] = {
     # AWS code: (our code, what happened, what to do)
@@ -52,8 +56,16 @@ _PERMANENT: dict[str, tuple[str, str, str]] = {
     "404": ("object_missing", "does not exist", "it was deleted or never uploaded: upload it again"),
     "MethodNotAllowed": ("object_missing", "was deleted", "upload it again, or remove the delete marker"),
     "NoSuchVersion": ("object_version_missing", "no longer has that version", "upload the file again"),
-    "NoSuchBucket": ("bucket_missing", "is in a bucket that does not exist", "deploy the storage stack again"),
-    "InvalidObjectState": ("object_archived", "is archived", "restore it from Glacier, then redrive the ingestion"),
+    "NoSuchBucket": (
+        "bucket_missing",
+        "is in a bucket that does not exist",
+        "deploy the storage stack again",
+    ),
+    "InvalidObjectState": (
+        "object_archived",
+        "is archived",
+        "restore it from Glacier, then redrive the ingestion",
+    ),
     "ResourceNotFoundException": ("resource_missing", "does not exist", "deploy the stack again"),
     "EntityNotFoundException": ("resource_missing", "does not exist", "deploy the stack again"),
 }
@@ -87,7 +99,9 @@ def translate(error: Exception, *, action: str, resource: str) -> GridlakeError:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     if code in TRANSIENT_CODES or code == "429" or status == 429 or status >= 500:
         return TransientError(
-            f"can't {action} {resource} for now: AWS answers {code or status}", code="aws_unavailable", aws_code=code
+            f"can't {action} {resource} for now: AWS answers {code or status}",
+            code="aws_unavailable",
+            aws_code=code,
         )
     if code in _DENIED or status == 403:
         operation = getattr(error, "operation_name", "") or action
@@ -103,7 +117,9 @@ def translate(error: Exception, *, action: str, resource: str) -> GridlakeError:
         ours, what, hint = _PERMANENT[code]
         return PermanentError(f"can't {action} {resource}: it {what}", code=ours, hint=hint, aws_code=code)
     return PermanentError(
-        f"can't {action} {resource}: AWS answers {code or status}: {message}", code="aws_refused", aws_code=code
+        f"can't {action} {resource}: AWS answers {code or status}: {message}",
+        code="aws_refused",
+        aws_code=code,
     )
 
 
@@ -111,9 +127,7 @@ def _without_answer(error: Exception, action: str, resource: str) -> GridlakeErr
     kind = type(error).__name__
     if kind in {"NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "NoRegionError"}:
         return PermanentError(f"can't {action} {resource}: {error}", code="aws_refused")
-    return TransientError(
-        f"can't {action} {resource} for now: {kind}", code="aws_unavailable", aws_code=kind
-    )
+    return TransientError(f"can't {action} {resource} for now: {kind}", code="aws_unavailable", aws_code=kind)
 
 
 @contextmanager

@@ -35,7 +35,8 @@ def client(service: str) -> Any:
                 max_pool_connections=POOL_CONNECTIONS,
                 tcp_keepalive=True,
             )
-            found = _clients[service] = boto3.session.Session().client(service, config=config)
+            session: Any = boto3.session.Session()
+            found = _clients[service] = session.client(service, config=config)
         return found
 
 

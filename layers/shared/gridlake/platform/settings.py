@@ -174,4 +174,6 @@ class Settings:
         try:
             return int(self._required(name))
         except ValueError as error:
-            raise ConfigurationError(f"the environment variable {name} is {text!r}: it must be an integer") from error
+            raise ConfigurationError(
+                f"the environment variable {name} is {text!r}: it must be an integer"
+            ) from error

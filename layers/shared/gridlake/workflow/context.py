@@ -165,7 +165,9 @@ class ExecutionContext:
         if stage not in self._outputs:
             pointer = self.stages.get(stage)
             if not pointer:
-                raise PermanentError(f"the stage {stage!r} has not run in {self.execution.name}", code="stage_not_run")
+                raise PermanentError(
+                    f"the stage {stage!r} has not run in {self.execution.name}", code="stage_not_run"
+                )
             self._outputs[stage] = read_json(ObjectRef.parse(pointer["output"]))
         return self._outputs[stage]
 

@@ -51,7 +51,9 @@ def expected(error: Exception, *, stage: str) -> GridlakeError:
         return error
     if isinstance(error, MemoryError):
         return PermanentError(
-            f"the stage {stage} ran out of memory", code="out_of_memory", hint="raise the function's MemorySize"
+            f"the stage {stage} ran out of memory",
+            code="out_of_memory",
+            hint="raise the function's MemorySize",
         )
     if isinstance(error, OSError) and error.errno == 28:
         return PermanentError(
@@ -60,7 +62,9 @@ def expected(error: Exception, *, stage: str) -> GridlakeError:
             hint="raise the function's EphemeralStorage, then redrive the ingestion",
         )
     if type(error).__module__.startswith(("botocore.", "boto3.")):
-        return translate(error, action=f"run the stage {stage}:", resource=getattr(error, "operation_name", "AWS"))
+        return translate(
+            error, action=f"run the stage {stage}:", resource=getattr(error, "operation_name", "AWS")
+        )
     return GridlakeError(
         f"the stage {stage} failed unexpectedly: {type(error).__name__}: {str(error)[:300]}",
         hint="look at the function's log; redrive the ingestion when the cause is gone",

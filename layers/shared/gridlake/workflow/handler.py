@@ -61,7 +61,7 @@ def stage(name: str) -> Callable[[StageFunction], StageHandler]:
                 write_json(ctx.output_ref(), result.output)
                 payload = ctx.merged(result.status, source=result.source, error=result.error)
                 _check_size(payload)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the boundary of the function: everything becomes a code
                 ours = expected(error, stage=name)
                 logger.error(
                     "stage failed",
