@@ -45,7 +45,9 @@ def choose(variable: str, base: int, *, remembered: int | None = None) -> int:
         if not fixed.isdigit() or not 0 < int(fixed) < 65536:
             raise PortTakenError(f"{variable}={fixed} is not a port number")
         if not is_free(int(fixed)):
-            raise PortTakenError(f"port {fixed} ({variable}) is taken by another process; choose another or unset it")
+            raise PortTakenError(
+                f"port {fixed} ({variable}) is taken by another process; choose another or unset it"
+            )
         return int(fixed)
     candidates = [*([remembered] if remembered else []), *range(base, base + SEARCHED)]
     for port in candidates:

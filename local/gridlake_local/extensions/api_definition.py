@@ -70,7 +70,9 @@ def apply() -> None:
             )
             target["requestValidatorId"] = validators.get(chosen)
             target["requestParameters"] = {
-                f"method.request.{PLACES[parameter['in']]}.{parameter['name']}": bool(parameter.get("required"))
+                f"method.request.{PLACES[parameter['in']]}.{parameter['name']}": bool(
+                    parameter.get("required")
+                )
                 for parameter in parameters
                 if parameter.get("in") in PLACES
             }

@@ -38,7 +38,10 @@ _unpack_lock = threading.Lock()
 
 def home() -> Path:
     """Folder of unpacked functions, layers and the runtime's SDK."""
-    folder = Path(os.environ.get("GRIDLAKE_LAMBDA_HOME") or Path(tempfile.gettempdir()) / f"gridlake-lambda-{os.getpid()}")
+    folder = Path(
+        os.environ.get("GRIDLAKE_LAMBDA_HOME")
+        or Path(tempfile.gettempdir()) / f"gridlake-lambda-{os.getpid()}"
+    )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -90,7 +93,9 @@ def layer_archives(config: dict[str, Any]) -> list[bytes]:
     for layer in config.get("Layers") or []:
         archive = lambda_svc._resolve_layer_zip(layer)
         if not archive:
-            raise RuntimeError(f"layer {layer if isinstance(layer, str) else layer.get('Arn')} has no content")
+            raise RuntimeError(
+                f"layer {layer if isinstance(layer, str) else layer.get('Arn')} has no content"
+            )
         archives.append(archive)
     return archives
 
@@ -122,7 +127,8 @@ def environment(config: dict[str, Any], task_root: Path, scratch: Path) -> dict[
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
         "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": (config.get("LoggingConfig") or {}).get("LogGroup")
+        or f"/aws/lambda/{name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": uuid.uuid4().hex,
         "LAMBDA_TASK_ROOT": str(task_root),
         "_HANDLER": config["Handler"],
@@ -137,7 +143,12 @@ def apply() -> None:
 
     stock = require(lambda_runtime, "_worker_class_for", "config")
     require(lambda_runtime.Worker, "_spawn", "self")
-    protocol = ('init = json.loads(sys.stdin.readline())', '"status": "ready"', '_ms_msg["event"]', '_ms_msg.get("ctx")')
+    protocol = (
+        "init = json.loads(sys.stdin.readline())",
+        '"status": "ready"',
+        '_ms_msg["event"]',
+        '_ms_msg.get("ctx")',
+    )
     missing = [part for part in protocol if part not in lambda_runtime._PYTHON_WORKER_SCRIPT]
     assert not missing, f"MiniStack's worker protocol changed: {missing}"
 
@@ -166,7 +177,9 @@ def apply() -> None:
             self._stderr_thread.start()
             init = {
                 "code_dir": str(code),
-                "layer_paths": [str(path) for layer in layers for path in (layer / "python", layer) if path.is_dir()],
+                "layer_paths": [
+                    str(path) for layer in layers for path in (layer / "python", layer) if path.is_dir()
+                ],
                 "runtime_dir": str(runtime_sdk()),
                 "module": module.replace("/", "."),
                 "handler": handler,
@@ -178,7 +191,11 @@ def apply() -> None:
             self._proc.stdin.write(json.dumps(init) + "\n")
             self._proc.stdin.flush()
             line = self._proc.stdout.readline()
-            response = json.loads(line) if line.startswith("{") else {"error": "Runtime.ExitError: the process ended at start"}
+            response = (
+                json.loads(line)
+                if line.startswith("{")
+                else {"error": "Runtime.ExitError: the process ended at start"}
+            )
             if response.get("status") != "ready":
                 lambda_runtime._collect(self._proc, time.monotonic() + 1)
                 raise RuntimeError(f"{response['error']}\n{self._drain_stderr_bounded()}")

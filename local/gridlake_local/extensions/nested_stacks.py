@@ -16,23 +16,33 @@ from gridlake_local.extensions import require
 
 def apply() -> None:
     """Transform children and keep the attributes of unchanged resources."""
-    import ministack.services.cloudformation as cloudformation
+    from ministack.services import cloudformation
 
     # The root's modules must hold the original parser before it is replaced.
     from ministack.services.cloudformation import changesets, engine, handlers, provisioners
 
     parse = require(engine, "_parse_template", "template_body")
     transform = require(engine, "_apply_transforms", "template")
-    update = require(provisioners, "_update_resource", "resource_type", "physical_id", "old_props", "new_props", "stack_name")
+    update = require(
+        provisioners,
+        "_update_resource",
+        "resource_type",
+        "physical_id",
+        "old_props",
+        "new_props",
+        "stack_name",
+    )
     assert handlers._parse_template is changesets._parse_template is parse
 
     def parse_child(template_body: str) -> dict[str, Any]:
         template: dict[str, Any] = transform(parse(template_body))
         if isinstance(template, engine._TransformFailed):
-            raise ValueError(f"the SAM transform of a nested stack failed: {template.error}")
+            raise ValueError(  # noqa: TRY004 - what CloudFormation reports
+                f"the SAM transform of a nested stack failed: {template.error}"
+            )
         return template
 
-    def update_resource(  # noqa: PLR0917 - the signature is MiniStack's
+    def update_resource(
         resource_type: str,
         physical_id: str,
         old_props: dict[str, Any],

@@ -98,7 +98,9 @@ def main() -> None:
         handler = load(init)
     except (ImportError, SyntaxError) as error:
         traceback.print_exc()
-        kind = "Runtime.UserCodeSyntaxError" if isinstance(error, SyntaxError) else "Runtime.ImportModuleError"
+        kind = (
+            "Runtime.UserCodeSyntaxError" if isinstance(error, SyntaxError) else "Runtime.ImportModuleError"
+        )
         send({"status": "error", "error": f"{kind}: {error}"})
         return
     except Exception as error:  # noqa: BLE001 - module-level code may raise anything

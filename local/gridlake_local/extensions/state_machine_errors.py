@@ -37,7 +37,9 @@ def apply() -> None:
                 raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", error.cause) from error
             raise
 
-    def find_retrier(retriers: list[dict[str, Any]], error: str, counts: dict[int, int]) -> tuple[dict[str, Any] | None, int]:
+    def find_retrier(
+        retriers: list[dict[str, Any]], error: str, counts: dict[int, int]
+    ) -> tuple[dict[str, Any] | None, int]:
         retrier, index = find(retriers, error, counts)
         if retrier is None:
             return None, index

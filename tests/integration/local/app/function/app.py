@@ -9,13 +9,12 @@ import time
 import boto3
 import probe_layer
 
-CALLS = 0
+CALLS = []
 
 
 def handler(event, context):
     """Run one probe by name."""
-    global CALLS
-    CALLS += 1
+    CALLS.append(event)
     return globals()[event["do"].split(":")[0]](event, context)
 
 
@@ -25,11 +24,12 @@ def door(event, context):
 
 
 def calls(event, context):
-    return {"calls": CALLS, "pid": os.getpid(), "version": context.function_version}
+    return {"calls": len(CALLS), "pid": os.getpid(), "version": context.function_version}
 
 
 def transient(event, context):
-    raise probe_layer.TransientError("the first time only") if CALLS == 1 else probe_layer.TransientError(str(CALLS))
+    if not event.get("succeed_at") or len(CALLS) < event["succeed_at"]:
+        raise probe_layer.TransientError("not yet")
 
 
 def quality(event, context):
@@ -64,7 +64,11 @@ def execution(event, context):
 def surroundings(event, context):
     print("to the log, not to the protocol")
     return {
-        "importable": [name for name in ("ministack", "yaml", "hypercorn", "samtranslator") if importlib.util.find_spec(name)],
+        "importable": [
+            name
+            for name in ("ministack", "yaml", "hypercorn", "samtranslator")
+            if importlib.util.find_spec(name)
+        ],
         "boto3": boto3.__version__,
         "environment": sorted(os.environ),
         "tmp": os.environ["TMPDIR"],
