@@ -1,0 +1,204 @@
+"""What became of uploads, and running one again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gridlake.api import services
+from gridlake.platform.clients import client
+from gridlake.platform.errors import ConflictError, InvalidRequestError, NotFoundError
+
+if TYPE_CHECKING:
+    from gridlake.platform.settings import Settings
+
+STATUSES = ("received", "running", "loaded", "partial", "uncatalogued", "failed", "superseded")
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+MAX_DRAFT_BYTES = 1024 * 1024
+_IDENTIFIER = re.compile(r"ing-[0-9a-f]{20}")
+_PARAMETERS = ("limit", "cursor", "status", "dataset", "key")
+
+
+def page(settings: Settings, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """A page of ingestions, newest first.
+
+    Parameters
+    ----------
+    settings
+        Where the ledger is.
+    parameters
+        `limit`, `cursor`, `status`, `dataset`, `key`: all optional.
+
+    Raises
+    ------
+    InvalidRequestError
+        A parameter is unknown or malformed; the pointer names it.
+    """
+    for name in parameters:
+        if name not in _PARAMETERS:
+            raise InvalidRequestError(
+                f"there is no parameter {name[:64]!r}", pointer=f"/{name[:64]}", allowed=list(_PARAMETERS)
+            )
+    status = parameters.get("status")
+    if status is not None and status not in STATUSES:
+        raise InvalidRequestError(
+            f"there is no status {status[:64]!r}", pointer="/status", allowed=list(STATUSES)
+        )
+    found = services.ledger(settings).list(
+        limit=_limit(parameters.get("limit")),
+        cursor=parameters.get("cursor") or None,
+        status=status,
+        dataset=parameters.get("dataset") or None,
+        key=parameters.get("key") or None,
+    )
+    items, cursor = found
+    return {"items": [shown(item) for item in items], "next_cursor": cursor}
+
+
+def one(settings: Settings, ingestion_id: str) -> dict[str, Any]:
+    """One ingestion.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of that identifier.
+    """
+    return shown(_record(settings, ingestion_id))
+
+
+def draft(settings: Settings, ingestion_id: str) -> dict[str, Any]:
+    """The contract drafted for a file that no contract fits.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such ingestion, or no draft of it.
+    """
+    record = _record(settings, ingestion_id)
+    key = record.get("draft_key")
+    if not key:
+        raise NotFoundError(
+            f"no contract was drafted for {record['file']}: its status is {record['status']}",
+            code="no_draft",
+            hint="only an uncatalogued file has a draft",
+        )
+    key = str(key).removeprefix(f"s3://{settings.lake_bucket}/")
+    s3 = client("s3")
+    try:
+        text = (
+            s3.get_object(Bucket=settings.lake_bucket, Key=key)["Body"].read(MAX_DRAFT_BYTES).decode("utf-8")
+        )
+    except s3.exceptions.NoSuchKey as error:
+        raise NotFoundError(
+            f"the draft of {record['file']} is gone",
+            code="no_draft",
+            hint="redrive the ingestion to draft it again",
+        ) from error
+    return {"ingestion_id": ingestion_id, "key": key, "contract": text}
+
+
+def redrive(settings: Settings, ingestion_id: str) -> dict[str, Any]:
+    """Start the ingestion of the same object version again.
+
+    Raises
+    ------
+    ConflictError
+        It is under way, or a newer version of the file exists, or the file is gone.
+    NotFoundError
+        There is no such ingestion.
+    """
+    record = _record(settings, ingestion_id)
+    status = record["status"]
+    if status == "running":
+        raise ConflictError(
+            f"{record['file']} is being ingested right now",
+            code="ingestion_running",
+            hint="wait until its status changes",
+        )
+    if status == "superseded":
+        raise ConflictError(
+            f"a newer upload of {record['key']} replaced this one",
+            code="ingestion_superseded",
+            hint="redrive the newest ingestion of the key",
+        )
+    _require_latest(record)
+    detail = {
+        "bucket": {"name": record["bucket"]},
+        "object": {
+            "key": record["key"],
+            "version-id": record["version_id"],
+            "etag": record.get("etag"),
+            "size": record.get("size"),
+        },
+    }
+    moment = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")
+    started = client("stepfunctions").start_execution(
+        stateMachineArn=settings.ingestion_state_machine_arn,
+        name=f"redrive-{ingestion_id}-{moment}",
+        input=json.dumps({"source": "gridlake.redrive", "detail-type": "Object Created", "detail": detail}),
+    )
+    execution = str(started["executionArn"]).rsplit(":", 1)[-1]
+    return {"ingestion_id": ingestion_id, "status": "running", "execution": execution}
+
+
+def shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as the API shows it: without the keys of the table, numbers as JSON has them."""
+    return {name: _plain(value) for name, value in record.items() if not _internal(name)}
+
+
+def _internal(name: str) -> bool:
+    return name in {"pk", "sk", "expires_at"} or name.startswith("gsi")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if type(value).__name__ == "Decimal":
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def _record(settings: Settings, ingestion_id: str) -> Mapping[str, Any]:
+    record = services.ledger(settings).get(ingestion_id) if _IDENTIFIER.fullmatch(ingestion_id) else None
+    if record is None:
+        raise NotFoundError(
+            f"there is no ingestion {ingestion_id[:64]!r}",
+            code="unknown_ingestion",
+            hint="GET /ingestions lists them",
+        )
+    return record
+
+
+def _limit(text: str | None) -> int:
+    if not text:
+        return DEFAULT_LIMIT
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_LIMIT or len(text) > 9:
+        raise InvalidRequestError(f"limit must be a number from 1 to {MAX_LIMIT}", pointer="/limit")
+    return int(text)
+
+
+def _require_latest(record: Mapping[str, Any]) -> None:
+    """Refuse to run an object version that was deleted or replaced: its rows are no longer what the file says."""
+    from botocore.exceptions import ClientError
+
+    try:
+        head = client("s3").head_object(Bucket=record["bucket"], Key=record["key"])
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (404, 405):
+            raise
+        raise ConflictError(
+            f"{record['key']} was deleted", code="file_deleted", hint="upload the file again"
+        ) from error
+    latest = head.get("VersionId")
+    if latest and record.get("version_id") and latest != record["version_id"]:
+        raise ConflictError(
+            f"a newer upload of {record['key']} exists",
+            code="ingestion_superseded",
+            hint="redrive the newest ingestion of the key",
+        )

@@ -1,0 +1,1 @@
+"""Answers: executing planned questions and shaping what comes back."""
