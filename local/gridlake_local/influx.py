@@ -319,8 +319,9 @@ def _prepare(
 ) -> None:
     """Create the database and its user; both are named alike. Repeating it changes nothing but the password."""
     for statement, needed in (
+        (f"CREATE DATABASE {database}", True),
         # Years of hourly data: shards of a week, the default, would cost more than the points in them.
-        (f"CREATE DATABASE {database} WITH DURATION INF SHARD DURATION 52w NAME autogen", True),
+        (f"ALTER RETENTION POLICY autogen ON {database} SHARD DURATION 52w", True),
         (f"CREATE USER {database} WITH PASSWORD '{password}'", False),
         (f"SET PASSWORD FOR {database} = '{password}'", True),
         (f"GRANT ALL ON {database} TO {database}", True),

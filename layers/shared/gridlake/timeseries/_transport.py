@@ -208,7 +208,6 @@ class Transport:
         form: Mapping[str, str] | None = None,
         body: bytes | memoryview | None = None,
         headers: Mapping[str, str] | None = None,
-        stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         """Send one request and return its successful answer.
 
@@ -216,8 +215,6 @@ class Transport:
         ----------
         doing
             What the request is for, in words for the error message.
-        stream
-            Leave the body unread; the caller reads it and calls ``release_conn``.
 
         Raises
         ------
@@ -246,7 +243,6 @@ class Transport:
                     headers=sent | self._authorization(credentials),
                     retries=self.retries,
                     timeout=self.timeout,
-                    preload_content=not stream,
                     redirect=False,
                 )
             except urllib3.exceptions.HTTPError as error:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gridlake.timeseries._transport import Transport, raise_for_statement
 from gridlake.timeseries.credentials import CredentialsSource
 from gridlake.timeseries.errors import InfluxRefusedError
 from gridlake.timeseries.handler import Deletion, Epoch, Series, quote_identifier, quote_string
-
-if TYPE_CHECKING:
-    import urllib3
 
 DELETES_IN_A_REQUEST = 200
 
@@ -40,16 +37,19 @@ class QueryEndpoint:
         )
         return self._series(json.loads(answer.data))
 
-    def csv(self, statement: str) -> urllib3.BaseHTTPResponse:
-        """The answer of one SELECT as a stream of CSV."""
-        return self._transport.request(
+    def csv(self, statement: str) -> bytes:
+        """The answer of one SELECT as CSV."""
+        answer = self._transport.request(
             "POST",
             "/query",
             form={"db": self._database, "q": statement, "epoch": "ns"},
             headers={"Accept": "application/csv"},
             doing="reading series",
-            stream=True,
         )
+        body: bytes = answer.data
+        if body.startswith(b"error\n"):
+            raise_for_statement(body[6:].decode("utf-8", "replace").strip(), doing="reading series")
+        return body
 
     @staticmethod
     def _series(document: dict[str, Any]) -> Iterator[Series]:
@@ -101,7 +101,7 @@ class ServerV1:
     def query(self, statement: str, params: Mapping[str, Any] | None, epoch: Epoch) -> Iterator[Series]:
         return self._queries.run(statement, params, epoch)
 
-    def csv(self, statement: str) -> urllib3.BaseHTTPResponse:
+    def csv(self, statement: str) -> bytes:
         return self._queries.csv(statement)
 
     def delete(self, deletions: Sequence[Deletion]) -> None:
@@ -124,4 +124,6 @@ def delete_statement(deletion: Deletion) -> str:
         f"time >= {deletion.start}",
         f"time <= {deletion.stop}",
     ]
-    return " ".join(("DELETE FROM", quote_identifier(deletion.measurement), "WHERE", " AND ".join(conditions)))
+    return " ".join(
+        ("DELETE FROM", quote_identifier(deletion.measurement), "WHERE", " AND ".join(conditions))
+    )

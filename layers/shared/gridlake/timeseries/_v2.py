@@ -62,7 +62,7 @@ class ServerV2:
     def query(self, statement: str, params: Mapping[str, Any] | None, epoch: Epoch) -> Iterator[Series]:
         return self._queries.run(statement, params, epoch)
 
-    def csv(self, statement: str) -> urllib3.BaseHTTPResponse:
+    def csv(self, statement: str) -> bytes:
         return self._queries.csv(statement)
 
     def delete(self, deletions: Sequence[Deletion]) -> None:

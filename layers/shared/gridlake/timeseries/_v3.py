@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gridlake.timeseries._transport import Transport
 from gridlake.timeseries._v1 import QueryEndpoint
 from gridlake.timeseries.credentials import CredentialsSource
 from gridlake.timeseries.errors import InfluxUnsupportedError
 from gridlake.timeseries.handler import Deletion, Epoch, Series
-
-if TYPE_CHECKING:
-    import urllib3
 
 
 class ServerV3:
@@ -40,7 +37,7 @@ class ServerV3:
     def query(self, statement: str, params: Mapping[str, Any] | None, epoch: Epoch) -> Iterator[Series]:
         return self._queries.run(statement, params, epoch)
 
-    def csv(self, statement: str) -> urllib3.BaseHTTPResponse:
+    def csv(self, statement: str) -> bytes:
         return self._queries.csv(statement)
 
     def delete(self, deletions: Sequence[Deletion]) -> None:

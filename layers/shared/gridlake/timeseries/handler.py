@@ -15,8 +15,6 @@ from gridlake.timeseries.credentials import (
 )
 
 if TYPE_CHECKING:
-    import urllib3
-
     from gridlake.platform.settings import Settings
 
 Epoch = Literal["ns", "u", "ms", "s"]
@@ -73,8 +71,8 @@ class Server(Protocol):
         """Run InfluxQL."""
         ...
 
-    def csv(self, statement: str) -> urllib3.BaseHTTPResponse:
-        """Run one SELECT and stream CSV."""
+    def csv(self, statement: str) -> bytes:
+        """Run one SELECT and give CSV."""
         ...
 
     def delete(self, deletions: Sequence[Deletion]) -> None:
@@ -205,11 +203,10 @@ class InfluxDBHandler:
         """
         return list(self._server.query(influxql, params, epoch))
 
-    def csv(self, influxql: str) -> urllib3.BaseHTTPResponse:
-        """Run one InfluxQL SELECT and stream its answer as CSV with times in nanoseconds.
+    def csv(self, influxql: str) -> bytes:
+        """Run one InfluxQL SELECT and return its answer as CSV with times in nanoseconds.
 
         The columns are ``name``, ``tags``, ``time`` and those selected. No series at all gives an empty body.
-        The caller reads the answer to its end and calls ``release_conn()``.
         """
         return self._server.csv(influxql)
 

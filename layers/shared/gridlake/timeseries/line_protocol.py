@@ -204,13 +204,18 @@ class Serialiser:
             first += batch.num_rows
 
     def tag_sets(self, data: pa.RecordBatch | pa.Table) -> set[str]:
-        """Series of a table as InfluxDB names them: escaped ``measurement,tag=value,…``."""
-        found: set[str] = set()
-        for batch, _ in self.batches(data):
-            for prefix, problem in self._tag_sets(batch)[1]:
-                if problem is None:
-                    found.add(prefix[:-1])
-        return found
+        """Series of a table as InfluxDB names them, escaped ``measurement,tag=value,…``; unwritable ones are left out."""
+        return {
+            series
+            for batch, _ in self.batches(data)
+            for series in self.series(batch)[1]
+            if series is not None
+        }
+
+    def series(self, batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], list[str | None]]:
+        """Number of each row's series, and the series as InfluxDB names them; None for an unwritable one."""
+        codes, prefixes = self._tag_sets(batch)
+        return codes, [prefix[:-1] if problem is None else None for prefix, problem in prefixes]
 
     def _batch(self, batch: pa.RecordBatch, first: int) -> Iterator[Lines]:
         codes, prefixes = self._tag_sets(batch)
