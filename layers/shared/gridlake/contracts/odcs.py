@@ -8,7 +8,7 @@ aliases) lives in one custom property called ``gridlake`` at each level, so that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from gridlake.contracts.model import (
@@ -39,7 +39,7 @@ _TYPES = {
     "date": ColumnType.DATE,
     "timestamp": ColumnType.TIMESTAMP,
 }
-_OPERATORS = {
+_OPERATORS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "mustBe": lambda v: {"min": v, "max": v},
     "mustBeGreaterThan": lambda v: {"min": v + 1},
     "mustBeGreaterOrEqualTo": lambda v: {"min": v},

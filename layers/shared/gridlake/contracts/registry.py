@@ -20,7 +20,7 @@ from typing import Any
 
 from gridlake.contracts.model import Contract
 from gridlake.contracts.odcs import parse
-from gridlake.platform.errors import ContractError, NotFoundError
+from gridlake.platform.errors import ContractError, NotFoundError, TransientError
 
 INDEX_KEY = "contracts/index.json"
 """Key, in the lake bucket, of the index of contracts registered at run time."""
@@ -58,7 +58,8 @@ class Registry:
     def load(cls, lake_bucket: str | None = None) -> Registry:
         """Built-in contracts and, from the lake, those registered at run time.
 
-        Where both have a dataset the higher version counts. The answer is kept for `TTL_SECONDS`.
+        Where both have a dataset the higher version counts. The answer is kept for `TTL_SECONDS`, and longer while
+        the lake can't be read.
 
         Parameters
         ----------
@@ -74,7 +75,13 @@ class Registry:
                 return entry[1]
         from gridlake.contracts.publishing import read_index
 
-        registered = [entry["document"] for entry in read_index(lake_bucket)[0].values()]
+        try:
+            index, _ = read_index(lake_bucket)
+        except TransientError:
+            if entry is None:
+                raise
+            return entry[1]
+        registered = [found["document"] for found in index.values()]
         builtin = cls.builtin()
         registry = cls([*builtin.documents(), *registered]) if registered else builtin
         with _lock:
