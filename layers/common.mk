@@ -2,15 +2,17 @@
 # Makefile by its true path, so ROOT is derived from that and never from the current directory.
 .SILENT:
 ROOT := $(abspath $(dir $(realpath $(firstword $(MAKEFILE_LIST))))/../..)
-PYTHON := python3.13
+# The checkout's own environment where there is one, so that `sam build` works whatever PATH says.
+PYTHON := $(firstword $(wildcard $(ROOT)/.venv/bin/python) python3.13)
+UV := $(firstword $(wildcard $(ROOT)/.venv/bin/uv) uv)
 OUT = $(ARTIFACTS_DIR)/python
 # Wheels for Lambda's Amazon Linux 2023 (glibc 2.34), whatever machine builds; hashes keep the result the same.
 # --no-deps: the lock lists everything, and what the Lambda runtime brings (boto3, botocore) is left out of it on purpose.
 # uv hardlinks or copies from its cache (under a second); pip is the fallback and needs nothing but Python.
 define install
 	rm -rf "$(ARTIFACTS_DIR)"/* && mkdir -p "$(OUT)"
-	if command -v uv >/dev/null; then \
-	  uv pip install --quiet --target "$(OUT)" --python-version 3.13 --python-platform x86_64-manylinux_2_34 \
+	if command -v $(UV) >/dev/null; then \
+	  $(UV) pip install --quiet --target "$(OUT)" --python-version 3.13 --python-platform x86_64-manylinux_2_34 \
 	    --link-mode copy --only-binary :all: --no-deps --require-hashes -r "$(1)/requirements.txt"; \
 	else \
 	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --target "$(OUT)" --no-compile --python-version 3.13 \
@@ -19,10 +21,15 @@ define install
 	    --only-binary :all: --no-deps --require-hashes -r "$(1)/requirements.txt"; \
 	fi
 endef
-# Bytecode carries timestamps (the layer would differ on every build) and console scripts have no use in a layer.
+# Console scripts, stubs and pip's records have no use in a layer; bytecode comes from `compile` alone.
 define tidy
 	rm -rf "$(OUT)/bin" "$(OUT)/.lock" "$(OUT)/.gitignore"
 	find "$(OUT)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	find "$(OUT)" \( -name RECORD -o -name INSTALLER -o -name REQUESTED -o -name direct_url.json -o -name uv_cache.json \) -path '*.dist-info/*' -delete
 	find "$(OUT)" \( -name '*.pyi' -o -name py.typed \) -delete
+endef
+# /opt is read-only, so a layer without bytecode is compiled again at every cold start. Hash-based bytecode carries no
+# timestamp and no build path: the same sources give the same layer.
+define compile
+	$(PYTHON) -m compileall -q -j 2 --invalidation-mode unchecked-hash -s "$(OUT)" -p /opt/python "$(OUT)"
 endef
