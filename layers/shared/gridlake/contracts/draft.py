@@ -22,6 +22,9 @@ MAX_TAG_VALUES = 200
 MAX_TAG_SHARE = 0.2
 """Share of the rows its different values may be; a column of mostly different texts identifies nothing."""
 
+MAX_KEY_VALUES = 5_000
+"""Different values up to which a text column becomes a tag because rows of one instant can't be told apart else."""
+
 _INTERVALS = {
     300: "PT5M",
     600: "PT10M",
@@ -63,9 +66,8 @@ def draft(profile: TableProfile, *, filename: str) -> dict[str, Any]:
     clock = times[0] if times and numeric else None
     taken: set[str] = set(_RESERVED)
     properties = [_time(clock)] if clock else []
-    for column in columns:
-        if column is not clock:
-            properties.append(_property(column, profile.rows, taken, series=clock is not None))
+    tags = _tags(columns, clock, profile.rows) if clock else set()
+    properties += [_property(column, taken, tags) for column in columns if column is not clock]
     _ensure_key(properties, series=clock is not None)
     own: dict[str, Any] = {
         "kind": "series" if clock else "reference",
@@ -137,7 +139,21 @@ def _time(column: ColumnProfile) -> dict[str, Any]:
     }
 
 
-def _property(column: ColumnProfile, rows: int, taken: set[str], *, series: bool) -> dict[str, Any]:
+def _tags(columns: Iterable[ColumnProfile], clock: ColumnProfile, rows: int) -> set[str]:
+    """Text columns that tell series apart: those of few values, and more while rows of one instant need them."""
+    texts = sorted((c for c in columns if c.type == "text" and c.distinct), key=lambda c: c.distinct)
+    chosen: set[str] = set()
+    combinations = max(clock.distinct, 1)
+    for column in texts:
+        few = column.distinct <= min(MAX_TAG_VALUES, max(2, rows * MAX_TAG_SHARE))
+        needed = clock.distinct and combinations < rows and not column.nulls
+        if few or (needed and column.distinct <= MAX_KEY_VALUES):
+            chosen.add(column.name)
+            combinations *= 1 if column.nulls else column.distinct
+    return chosen
+
+
+def _property(column: ColumnProfile, taken: set[str], tags: set[str]) -> dict[str, Any]:
     unit, title = _unit(column.name)
     node: dict[str, Any] = {"name": _column_name(title, unit, taken), "physicalName": column.name}
     own: dict[str, Any] = {"optional": True}
@@ -151,8 +167,7 @@ def _property(column: ColumnProfile, rows: int, taken: set[str], *, series: bool
             own["formats"] = [column.time_format]
     else:
         node["logicalType"] = "string"
-        few = 0 < column.distinct <= min(MAX_TAG_VALUES, max(2, rows * MAX_TAG_SHARE))
-        own = {"role": "tag" if few and series else "attribute"}
+        own = {"role": "tag" if column.name in tags else "attribute"}
         if own["role"] == "tag" and not column.nulls:
             node |= {"primaryKey": True, "required": True}
         else:
@@ -242,8 +257,10 @@ def _slug(text: str) -> str:
 
 
 def _pattern(filename: str) -> str:
-    """fnmatch pattern of files like this one: digits may differ."""
+    """Name pattern (of `fnmatch`) of files like this one: digits may differ."""
     name = PurePosixPath(filename.replace("\\", "/")).name
     stem = name.split(".")[0] or name
     escaped = re.sub(r"([\[*?])", r"[\1]", stem)
-    return re.sub(r"\d+", "*", escaped) + "*"
+    if not any(character.isalpha() for character in stem):
+        return f"{escaped}*"
+    return re.sub(r"\d+", "*", escaped).rstrip("*") + "*"

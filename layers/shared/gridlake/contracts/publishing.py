@@ -137,7 +137,7 @@ def _index(document: Any, contract: Contract, lake_bucket: str) -> None:
         except GridlakeError as error:
             if error.details.get("aws_code") not in _CHANGED_MEANWHILE:
                 raise
-            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter needs no secrecy
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))
     raise TransientError(
         f"the index of contracts kept changing while {contract.dataset} was registered", hint="send it again"
     )
