@@ -103,7 +103,7 @@ class Api:
             items = page.get("items", [])
             yield from items[:left]
             left -= len(items)
-            cursor = page.get("next_cursor") or page.get("cursor")
+            cursor = page.get("next_cursor")
             if not cursor or not items:
                 return
 
@@ -152,13 +152,13 @@ def api_error(answer: httpx.Response, url: str) -> ApiError:
     hint = body.get("hint")
     code = body.get("code")
     exit_code = FAILED
-    if status in {401, 403} and not code:
+    if status in {401, 403} and code in {None, "forbidden"}:
         code, exit_code = "wrong_api_key", UNUSABLE
         detail = f"{url} refused the API key ({detail}): it is wrong, expired or of another environment."
         hint = "Give --api-key KEY or set GRIDLAKE_API_KEY; `gridlake status` shows the keys of the local platform."
     elif status == 429:
-        quota = "limit" in str(detail).lower()
-        code, exit_code = code or ("quota_exhausted" if quota else "too_many_requests"), FAILED
+        quota = code == "quota_exceeded" or "limit exceeded" in str(detail).lower()
+        code, exit_code = code or ("quota_exceeded" if quota else "too_many_requests"), FAILED
         detail = (
             f"The quota of this API key is used up ({detail})." if quota else f"Too many requests ({detail})."
         )

@@ -274,11 +274,7 @@ def redrive(api: Api, ingestion_id: str, *, timeout: float, listen: Listener = l
 
 def accept_draft(api: Api, job: Job, *, timeout: float) -> None:
     """Register the contract that was drafted for an uncatalogued file, and run the file again under it."""
-    answer = api.request("GET", f"/ingestions/{job.ingestion_id}/draft")
-    draft = answer.text
-    if "json" in answer.headers.get("content-type", ""):
-        body = answer.json()
-        draft = body.get("contract") or body.get("draft") or body.get("yaml") or draft
-    api.post("/contracts", {"contract": draft})
+    draft = api.get(f"/ingestions/{job.ingestion_id}/draft")
+    api.post("/contracts", {"contract": draft["contract"]})
     again = redrive(api, str(job.ingestion_id), timeout=timeout)
     job.record, job.status, job.error = again.record, again.status, again.error

@@ -77,7 +77,7 @@ def _title(answer: dict[str, Any]) -> str:
 
 
 def _is_value(column: dict[str, Any]) -> bool:
-    return column.get("type") in {"number", "float", "float64", "integer"} and column["name"] != "time"
+    return column.get("type") in {"number", "integer"}
 
 
 def _panels(answer: dict[str, Any]) -> dict[str, dict[str, list[tuple[Any, float]]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,25 +47,32 @@ def request_body(
 
 
 def ask(api: Api, body: dict[str, Any]) -> dict[str, Any]:
-    """Send a query; without measures, ask for all that the dataset has."""
-    if "measures" not in body:
+    """Send a query; the range that was not said is all that is loaded.
+
+    Raises
+    ------
+    CommandError
+        Nothing is loaded yet, so there is no range to ask for.
+    """
+    if "start" not in body or "end" not in body or "" in body.get("units", {}):
         dataset = api.get(f"/datasets/{body['dataset']}")
-        names = [
-            entry["name"] if isinstance(entry, dict) else str(entry) for entry in dataset.get("measures", [])
-        ]
-        if not names:
-            raise CommandError(
-                f"{body['dataset']} has no measures to query.",
-                hint="It is a reference table; it lives in the lake only.",
-                code="not_a_series",
-                exit_code=UNUSABLE,
-            )
-        unit = body.get("units", {}).pop("", None)
-        body = {**body, "measures": names}
-        if unit:
-            body["units"] = dict.fromkeys(names, unit)
+        body = {**_loaded_range(dataset), **body}
+        everywhere = body.get("units", {}).pop("", None)
+        if everywhere:
+            body["units"] |= {measure["name"]: everywhere for measure in dataset.get("measures", [])}
     answer: dict[str, Any] = api.post("/timeseries/query", body)
     return answer
+
+
+def _loaded_range(dataset: dict[str, Any]) -> dict[str, str]:
+    first, last = instant(dataset.get("start")), instant(dataset.get("end"))
+    if first is None or last is None:
+        raise CommandError(
+            f"Nothing of {dataset.get('dataset')} is loaded yet.",
+            hint="Ingest a file first, or give --start and --end.",
+            code="no_rows",
+        )
+    return {"start": first.isoformat(), "end": (last + timedelta(days=1)).isoformat()}
 
 
 def write_csv(answer: dict[str, Any]) -> None:
@@ -77,11 +84,7 @@ def write_csv(answer: dict[str, Any]) -> None:
 
 def heading(column: dict[str, Any]) -> str:
     """Name and unit of a column."""
-    return (
-        f"{column['name']} [{column['unit']}]".replace("[", "(").replace("]", ")")
-        if column.get("unit")
-        else column["name"]
-    )
+    return f"{column['name']} ({column['unit']})" if column.get("unit") else column["name"]
 
 
 def query_text(answer: dict[str, Any]) -> list[str]:

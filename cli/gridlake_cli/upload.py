@@ -108,7 +108,8 @@ class Uploader:
         grant = self._api.post(
             "/uploads", {name: value for name, value in request.items() if value is not None}
         )
-        headers = {**(grant.get("headers") or {}), "content-length": str(size)}
+        headers = {name.lower(): value for name, value in (grant.get("headers") or {}).items()}
+        headers["content-length"] = str(size)
         try:
             answer = self._store.request(
                 grant.get("method", "PUT"), grant["url"], content=FileBody(path, progress), headers=headers

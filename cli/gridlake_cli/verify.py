@@ -9,8 +9,6 @@ from gridlake_cli import output
 from gridlake_cli.client import Api
 from gridlake_cli.errors import CommandError
 
-RUNNING = frozenset({"received", "pending", "queued", "running", "RUNNING", "PENDING"})
-
 
 def verification(
     api: Api, *, dataset: str | None, start: str | None, end: str | None, timeout: float
@@ -32,7 +30,7 @@ def verification(
     verification_id = answer["verification_id"]
     deadline = time.monotonic() + timeout
     pause = 0.3
-    while str(answer.get("status", "running")) in RUNNING:
+    while answer.get("status", "running") == "running":
         if time.monotonic() > deadline:
             raise CommandError(
                 f"Verification {verification_id} is not finished after {timeout:.0f} s.",
@@ -42,7 +40,7 @@ def verification(
         time.sleep(pause)
         pause = min(pause * 1.4, 3.0)
         answer = api.get(f"/verifications/{verification_id}")
-    if str(answer.get("status")).lower() == "failed":
+    if answer["status"] == "failed":
         error = answer.get("error") or {}
         raise CommandError(
             f"Verification {verification_id} failed: {error.get('message', 'no reason was recorded')}",

@@ -136,7 +136,7 @@ def list_(ctx: typer.Context, as_json: Annotated[bool, _JSON] = False) -> None:
     if as_json:
         output.print_json(items)
         return
-    columns = ("dataset", "version", "status", "publisher", "kind")
+    columns = ("dataset", "contract_version", "status", "publisher", "kind")
     output.table(columns, [[item.get(name) for name in columns] for item in items])
 
 

@@ -49,17 +49,20 @@ def datasets(
         output.print_json(items)
         return
     output.table(
-        ["dataset", "title", "publisher", "kind", "measures"],
+        ["dataset", "title", "kind", "interval", "rows", "from", "to"],
         [
             [
-                item.get("dataset"),
+                item["dataset"],
                 _title(item),
-                item.get("publisher"),
                 item.get("kind"),
-                [m["name"] if isinstance(m, dict) else m for m in item.get("measures", [])],
+                item.get("interval"),
+                item.get("rows"),
+                (item.get("start") or "")[:10],
+                (item.get("end") or "")[:10],
             ]
             for item in items
         ],
+        numbers=(4,),
     )
 
 
@@ -79,12 +82,20 @@ def show_dataset(dataset: dict[str, Any]) -> None:
     output.table(["", ""], [[name, value] for name, value in facts.items()])
     for name, entries in lists.items():
         if all(isinstance(entry, dict) for entry in entries):
-            columns = list(dict.fromkeys(key for entry in entries for key in entry))
+            columns = ["name", "unit", "type", "combine", "members", "published_as", "description"]
+            columns = [column for column in columns if any(entry.get(column) for entry in entries)]
             output.table(
                 columns, [[entry.get(column) for column in columns] for entry in entries], title=name
             )
         else:
             output.table([name], [[entry] for entry in entries])
+
+
+def _brief(value: Any) -> Any:
+    """Members by their codes, everything else as it is."""
+    if isinstance(value, list):
+        return [entry.get("code", entry) if isinstance(entry, dict) else entry for entry in value]
+    return value
 
 
 def query(
@@ -96,9 +107,10 @@ def query(
         typer.Option("--filter", help="TAG=VALUE; repeated for several tags or values.", metavar="TAG=VALUE"),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Date or time, inclusive; naive means the dataset's zone.")
+        str | None,
+        typer.Option(help="Date or time, inclusive, in the dataset's zone. Default: first loaded."),
     ] = None,
-    end: Annotated[str | None, typer.Option(help="Date or time, exclusive.")] = None,
+    end: Annotated[str | None, typer.Option(help="Date or time, exclusive. Default: last loaded.")] = None,
     window: Annotated[str | None, typer.Option(help="15m, 1h, 1d, 1w, 1mo, 1q, 1y …")] = None,
     aggregate: Annotated[str | None, typer.Option(help="mean, sum, min, max, count, median …")] = None,
     group_by: Annotated[
@@ -162,7 +174,7 @@ def show_answer(answer: dict[str, Any], *, rows: int | None = None) -> None:
 
     columns = answer["columns"]
     shown = local_times(answer, answer["rows"] if rows is None else answer["rows"][:rows])
-    numbers = [i for i, column in enumerate(columns) if column.get("type") in {"number", "float", "float64"}]
+    numbers = [i for i, column in enumerate(columns) if column.get("type") in {"number", "integer"}]
     output.table([heading(column) for column in columns], shown, numbers=numbers)
     left = len(answer["rows"]) - len(shown)
     if left > 0:

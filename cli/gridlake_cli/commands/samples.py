@@ -15,6 +15,7 @@ class Set(StrEnum):
     """Sets of sample files."""
 
     DEMO = "demo"
+    FORMATS = "formats"
     DEFECTS = "defects"
     LARGE = "large"
 
