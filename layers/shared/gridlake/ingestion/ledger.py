@@ -136,13 +136,13 @@ class Ledger(SourceLedger):
         Raises
         ------
         NotFoundError
-            There is none (`ingestion_not_found`).
+            There is none (`unknown_ingestion`).
         """
         item = self._get(_ingestion_key(ingestion_id))
         if item is None:
             raise NotFoundError(
                 f"there is no ingestion {ingestion_id!r}",
-                code="ingestion_not_found",
+                code="unknown_ingestion",
                 hint="list the ingestions to find its id; a new upload takes a second to appear",
             )
         return item
@@ -231,7 +231,7 @@ class Ledger(SourceLedger):
         Raises
         ------
         NotFoundError
-            There is no such record (`ingestion_not_found`).
+            There is no such record (`unknown_ingestion`).
         ConflictError
             An execution is working on it (`ingestion_running`).
         """

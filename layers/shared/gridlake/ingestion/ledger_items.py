@@ -21,7 +21,7 @@ def encode(value: Any) -> dict[str, Any]:
     """A plain value as a DynamoDB attribute value. Floats become numbers of the same decimal text; NaN becomes null."""
     from boto3.dynamodb.types import TypeSerializer
 
-    encoded: dict[str, Any] = TypeSerializer().serialize(_plain(value))
+    encoded: dict[str, Any] = dict(TypeSerializer().serialize(_plain(value)))
     return encoded
 
 

@@ -1,0 +1,175 @@
+"""Stage `load`: make InfluxDB hold what silver holds, also where rows vanished or other sources take precedence."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from gridlake.contracts.model import Contract, Kind
+from gridlake.contracts.odcs import parse
+from gridlake.platform.errors import PermanentError
+from gridlake.platform.s3 import ObjectRef, head
+from gridlake.stages.common import dataset_of, enter, fresh_registry
+from gridlake.stages.lake import partitions_of
+from gridlake.stages.refused import move_refused
+from gridlake.timeseries.checkpoint import S3Checkpoint
+from gridlake.timeseries.handler import InfluxDBHandler
+from gridlake.timeseries.loader import load_partitions
+from gridlake.timeseries.partitions import PartitionRef
+from gridlake.timeseries.replacement import reconcile_source
+from gridlake.workflow import ExecutionContext, StageResult, stage
+
+Entries = list[dict[str, Any]]
+
+
+@stage("load")
+def load(ctx: ExecutionContext) -> StageResult:
+    """Write the points, take refused rows out of silver, then apply what the revision removed.
+
+    Each part keeps its progress in the work bucket, so that a run after a timeout or a crash goes on where the last
+    one was. Nothing depends on a part having run only once.
+
+    Status
+    ------
+    continue
+        The time of the function is nearly over: run the stage again.
+    done
+        InfluxDB holds what the lake says.
+
+    Raises
+    ------
+    TransientError
+        InfluxDB does not answer; the state machine runs the stage again.
+    PermanentError
+        InfluxDB refuses every row (`all_rows_quarantined`), the credentials, or too many series.
+    ConflictError
+        Another execution has taken over.
+    """
+    started = time.monotonic()
+    ledger = enter(ctx)
+    processed = ctx.output_of("process")
+    state = ctx.output_of("load") if "load" in ctx.stages else {}
+    before = float(state.get("seconds", 0.0))
+    output: dict[str, Any] = {"points_written": 0, "points_rewritten": 0, "notices": [], **state}
+
+    def ended(status: str) -> StageResult:
+        return StageResult(status, {**output, "seconds": round(before + time.monotonic() - started, 3)})
+
+    handler = InfluxDBHandler.from_settings(ctx.settings)
+    try:
+        if "silver" not in state:
+            if not _write(ctx, handler, processed, output):
+                return ended("continue")
+            ledger.set_pending(
+                ctx.source.source_id, [*ledger.pending(ctx.source.source_id), *_new(output, processed)]
+            )
+        return ended("done" if _reconcile(ctx, handler, processed, output) else "continue")
+    finally:
+        handler.close()
+
+
+def _write(
+    ctx: ExecutionContext, handler: InfluxDBHandler, processed: dict[str, Any], output: dict[str, Any]
+) -> bool:
+    """Write the partitions and settle the refused rows; False when the time ran out."""
+    contract = parse(processed["document"]) if processed["document"] else None
+    if contract is None or contract.kind is not Kind.SERIES:
+        output["silver"], output["report"] = processed["silver"], {}
+        return True
+    loaded = load_partitions(
+        _refs(ctx, processed["silver"]), contract, handler, _checkpoint(ctx, "checkpoint"), _seconds_left(ctx)
+    )
+    output["points_written"] = loaded.points_written
+    if loaded.done:
+        output["silver"], output["report"] = move_refused(ctx, processed, loaded.refused)
+    return loaded.done
+
+
+def _reconcile(
+    ctx: ExecutionContext, handler: InfluxDBHandler, processed: dict[str, Any], output: dict[str, Any]
+) -> bool:
+    """Remove what the source no longer has, and let other sources' rows count again; False when the time ran out.
+
+    A source may have belonged to another dataset before its contract changed: then all its points leave that one.
+    """
+    older: dict[str, Entries] = defaultdict(list)
+    for entry in _readable(ctx, processed["previous"], output):
+        older[dataset_of(entry["key"])].append(entry)
+    mine = processed["report"]["dataset"]
+    datasets = sorted({*older, mine})
+    rewritten = 0
+    for dataset in datasets:
+        contract = _series(ctx, processed, dataset)
+        if contract is None:
+            continue
+        now = output["silver"] if dataset == mine else []
+        previous, current = _refs(ctx, older.get(dataset, [])), _refs(ctx, now)
+        months = {ref.month for ref in (*previous, *current)}
+        others = [
+            ref
+            for ref in partitions_of(ctx.settings.lake_bucket, dataset)
+            if ref.month in months and not ref.uri.endswith(f"/{ctx.source.source_id}.parquet")
+        ]
+        report = reconcile_source(
+            contract,
+            handler,
+            _checkpoint(ctx, f"reconcile-{dataset}"),
+            _seconds_left(ctx),
+            previous=previous,
+            current=current,
+            others=others,
+        )
+        rewritten += report.points_rewritten
+        output["points_rewritten"] = rewritten
+        if not report.done:
+            return False
+    return True
+
+
+def _series(ctx: ExecutionContext, processed: dict[str, Any], dataset: str) -> Contract | None:
+    if dataset == processed["report"]["dataset"] and processed["document"]:
+        contract = parse(processed["document"])
+    else:
+        registry = fresh_registry(ctx)
+        if dataset not in registry:
+            return None
+        contract = registry.get(dataset)
+    return contract if contract.kind is Kind.SERIES else None
+
+
+def _readable(ctx: ExecutionContext, previous: Entries, output: dict[str, Any]) -> Entries:
+    """Older silver objects whose version is still kept; says so where one is not."""
+    found = []
+    for entry in previous:
+        try:
+            head(ObjectRef(ctx.settings.lake_bucket, **entry))
+        except PermanentError as error:
+            if error.error_code not in ("object_missing", "object_version_missing"):
+                raise
+            notice = (
+                f"{entry['key']}: its former version is gone, rows that vanished since may remain in InfluxDB"
+            )
+            if notice not in output["notices"]:
+                output["notices"] = [*output["notices"], notice]
+        else:
+            found.append(entry)
+    return found
+
+
+def _new(output: dict[str, Any], processed: dict[str, Any]) -> Entries:
+    return [entry for entry in output["silver"] if entry not in processed["silver"]]
+
+
+def _refs(ctx: ExecutionContext, entries: Entries) -> list[PartitionRef]:
+    lake = ctx.settings.lake_bucket
+    return [PartitionRef(f"s3://{lake}/{entry['key']}", entry.get("version_id")) for entry in entries]
+
+
+def _checkpoint(ctx: ExecutionContext, name: str) -> S3Checkpoint:
+    return S3Checkpoint(f"s3://{ctx.settings.work_bucket}/executions/{ctx.execution.name}/load/{name}.json")
+
+
+def _seconds_left(ctx: ExecutionContext) -> Callable[[], float]:
+    return lambda: ctx.remaining_ms() / 1000
