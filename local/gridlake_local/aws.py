@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+
+import urllib3
 
 from gridlake_local import ports, processes
 
@@ -109,9 +108,11 @@ class LocalAws:
         if self.port is None:
             return False
         try:
-            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=2) as answer:
-                return bool(json.load(answer))
-        except (OSError, urllib.error.URLError, ValueError):
+            answer = urllib3.request(
+                "GET", f"{self.endpoint}/_ministack/health", timeout=2, retries=False, redirect=False
+            )
+            return answer.status == 200 and bool(answer.json())
+        except (urllib3.exceptions.HTTPError, OSError, ValueError):
             return False
 
     def client_environment(self) -> dict[str, str]:

@@ -22,6 +22,8 @@ NAMES = (
     "state_machine_roles",
     "api_definition",
     "transport",
+    "object_events",
+    "dead_letters",
     "checkpoint",
 )
 

@@ -155,6 +155,9 @@ def apply() -> None:
     class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
         """A worker process that sees only its function, layers and SDK."""
 
+        _tmpdir: str | None
+        _stderr_queue: queue.Queue[str]
+
         def _spawn(self) -> None:
             if self._tmpdir:
                 shutil.rmtree(self._tmpdir, ignore_errors=True)
@@ -162,7 +165,7 @@ def apply() -> None:
             code = unpack(self.code_zip)
             layers = [unpack(archive) for archive in layer_archives(self.config)]
             module, handler = self.config["Handler"].rsplit(".", 1)
-            self._proc = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-B", str(WORKER)],
                 cwd=code,
                 env=environment(self.config, code, Path(self._tmpdir)),
@@ -172,6 +175,9 @@ def apply() -> None:
                 text=True,
                 bufsize=1,
             )
+            assert process.stdin is not None
+            assert process.stdout is not None
+            self._proc = process
             self._stderr_queue = queue.Queue()
             self._stderr_thread = threading.Thread(target=self._read_stderr, daemon=True)
             self._stderr_thread.start()
@@ -188,16 +194,16 @@ def apply() -> None:
                 "arn": self.config["FunctionArn"],
                 "snapstart": (self.config.get("SnapStart") or {}).get("OptimizationStatus") == "On",
             }
-            self._proc.stdin.write(json.dumps(init) + "\n")
-            self._proc.stdin.flush()
-            line = self._proc.stdout.readline()
+            process.stdin.write(json.dumps(init) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
             response = (
                 json.loads(line)
                 if line.startswith("{")
                 else {"error": "Runtime.ExitError: the process ended at start"}
             )
             if response.get("status") != "ready":
-                lambda_runtime._collect(self._proc, time.monotonic() + 1)
+                lambda_runtime._collect(process, time.monotonic() + 1)
                 raise RuntimeError(f"{response['error']}\n{self._drain_stderr_bounded()}")
             self._start_time = time.time()
 

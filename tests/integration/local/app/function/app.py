@@ -8,6 +8,7 @@ import time
 
 import boto3
 import probe_layer
+from botocore.config import Config
 
 CALLS = []
 
@@ -99,6 +100,6 @@ def read_table(event, context):
 
 def presign(event, context):
     key = event["do"].split(":", 1)[1]
-    return boto3.client("s3").generate_presigned_url(
+    return boto3.client("s3", config=Config(signature_version="s3v4")).generate_presigned_url(
         "put_object", Params={"Bucket": os.environ["BUCKET"], "Key": key}, ExpiresIn=60
     )
