@@ -46,4 +46,4 @@ def content_hash(layers: list[str], root: Path = ROOT) -> str:
 
 
 if __name__ == "__main__":
-    print(content_hash(sys.argv[1:]))
+    sys.stdout.write(f"{content_hash(sys.argv[1:])}\n")
