@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,19 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from gridlake.contracts.model import Column, ColumnType, Contract, Kind, Role
-from gridlake.timeseries.credentials import Credentials
+from gridlake.contracts.model import Contract
 from gridlake.timeseries.handler import InfluxDBHandler
 from gridlake.timeseries.partitions import PartitionRef
 from gridlake_local.influx import InfluxInfo, InfluxServer
 
+from tests.integration.timeseries.support import SilverRow, contract_named, free_port, handler_of
+
 _numbers = itertools.count()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -32,15 +26,6 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxInfo]:
     info = server.start()
     yield info
     server.stop()
-
-
-def handler_of(info: InfluxInfo, *, budget: float = 5.0) -> InfluxDBHandler:
-    return InfluxDBHandler(
-        url=info.url,
-        database=info.database,
-        credentials=Credentials(info.username, info.password),
-        budget=budget,
-    )
 
 
 @pytest.fixture(scope="session")
@@ -60,23 +45,6 @@ def contract(measurement: str) -> Contract:
     return contract_named(measurement)
 
 
-def contract_named(dataset: str, *, max_series: int = 100) -> Contract:
-    number = ColumnType.NUMBER
-    return Contract(
-        dataset=dataset,
-        version="1.0.0",
-        publisher="test",
-        kind=Kind.SERIES,
-        title={"en": dataset},
-        columns=(
-            Column(name="subsystem", role=Role.TAG, key=True),
-            Column(name="load_mw", role=Role.FIELD, type=number, unit="MW"),
-            Column(name="price_brl_mwh", role=Role.FIELD, type=number, unit="BRL/MWh"),
-        ),
-        max_series=max_series,
-    )
-
-
 Silver = Callable[..., PartitionRef]
 """Writes rows ``(ISO time, subsystem, load, price)`` as a silver partition."""
 
@@ -84,16 +52,17 @@ Silver = Callable[..., PartitionRef]
 @pytest.fixture
 def silver(tmp_path: Path) -> Silver:
     def write(
-        rows: list[tuple[str, str | None, float | None, float | None]],
+        rows: list[SilverRow],
         *,
         source: str = "a",
         sequence: int = 1,
         version: int = 1,
         row_group_size: int = 1000,
+        folder: str | None = None,
     ) -> PartitionRef:
-        months = {row[0][:7] for row in rows}
+        months = {folder} if folder else {row[0][:7] for row in rows}
         assert len(months) == 1, "one partition holds one month"
-        year, month = months.pop().split("-")
+        year, month = str(months.pop()).split("-")
         times = np.array([row[0] for row in rows], dtype="datetime64[us]")
         table = pa.table(
             {
@@ -110,11 +79,3 @@ def silver(tmp_path: Path) -> Silver:
         return PartitionRef(str(path))
 
     return write
-
-
-def hours(
-    count: int, *, month: str = "2024-01", first: float = 100.0
-) -> list[tuple[str, str | None, float | None, float | None]]:
-    """Hourly rows of one subsystem, `load_mw` counting up from `first`."""
-    start = np.datetime64(f"{month}-01T00:00:00")
-    return [(str(start + np.timedelta64(i, "h")), "NE", first + i, 1.5 * i) for i in range(count)]

@@ -136,9 +136,7 @@ def test_measurement_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "kind"), FIELDS.values(), ids=FIELDS.keys())
-def test_field_survives(
-    handler: InfluxDBHandler, measurement: str, value: Any, kind: pa.DataType
-) -> None:
+def test_field_survives(handler: InfluxDBHandler, measurement: str, value: Any, kind: pa.DataType) -> None:
     (point,) = written(handler, measurement, one_point(f=pa.array([value], kind)), [], ["f"])
     assert point["f"] == value
 
@@ -156,9 +154,7 @@ def test_tag_and_field_of_one_name_are_refused() -> None:
 def test_infinity_is_refused_with_its_row() -> None:
     times = pa.array([1, 2], pa.timestamp("ns"))
     with pytest.raises(LineProtocolError, match="infinite") as refusal:
-        serialise(
-            pa.table({"time": times, "f": [1.0, math.inf]}), measurement="m", tags=[], fields=["f"]
-        )
+        serialise(pa.table({"time": times, "f": [1.0, math.inf]}), measurement="m", tags=[], fields=["f"])
     assert refusal.value.row == 1
 
 
@@ -176,7 +172,14 @@ def test_unsigned_overflow_and_missing_time_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("unit", "value"),
-    [("s", 10**10), ("us", 2**63 - 1), ("ms", -(2**62)), ("ns", 2**63 - 1), ("ns", -(2**63)), ("ns", -(2**63) + 1)],
+    [
+        ("s", 10**10),
+        ("us", 2**63 - 1),
+        ("ms", -(2**62)),
+        ("ns", 2**63 - 1),
+        ("ns", -(2**63)),
+        ("ns", -(2**63) + 1),
+    ],
 )
 def test_time_outside_the_servers_range_is_refused(unit: Any, value: int) -> None:
     table = pa.table({"time": pa.array([value], pa.timestamp(unit)), "f": [1.0]})
@@ -188,7 +191,9 @@ def test_time_outside_the_servers_range_is_refused(unit: Any, value: int) -> Non
 def test_extreme_times_survive(handler: InfluxDBHandler, measurement: str, value: int) -> None:
     table = pa.table({"time": pa.array([value], pa.timestamp("ns")), "f": [1.0]})
     handler.write(serialise(table, measurement=measurement, tags=[], fields=["f"]))
-    found = handler.query(f"SELECT f FROM {measurement} WHERE time >= -9223372036854775806 AND time <= 9223372036854775806")
+    found = handler.query(
+        f"SELECT f FROM {measurement} WHERE time >= -9223372036854775806 AND time <= 9223372036854775806"
+    )
     assert found[0].values == [[value, 1]]
 
 
