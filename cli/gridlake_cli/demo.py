@@ -46,7 +46,7 @@ def run(start: Callable[[], Status], session: Session, *, folder: Path, year: in
 
     _chapter("3. Ingest: upload, recognise, standardise, check, load")
     key = status.api_keys.get("premium") or next(iter(status.api_keys.values()))
-    with Api(Target(status.api_url.rstrip("/"), key)) as api:
+    with Api(Target(str(status.api_url).rstrip("/"), key)) as api:
         with progress(wanted=True) as listen:
             jobs = Ingestor(api, publisher="samples", timeout=600, listen=listen).run(
                 [s.path for s in samples]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,9 +120,20 @@ def run() -> None:
     """Entry point: no traceback reaches a user."""
     try:
         app(prog_name="gridlake")
+    except BrokenPipeError:
+        # What read our output has closed it, as `head` does: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; uploads that arrived go on by themselves: gridlake ingestions\n")
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(0) from None
+    except Exception as error:
+        if os.environ.get("GRIDLAKE_DEBUG"):
+            raise
+        from gridlake_cli.output import show_error
+
+        show_error(
+            f"Something unforeseen went wrong ({type(error).__name__}: {error}).",
+            "Run it again with GRIDLAKE_DEBUG=1 to see where, and report it.",
+        )
+        raise SystemExit(1) from error

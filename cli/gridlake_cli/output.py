@@ -34,7 +34,7 @@ def err() -> Console:
     """Console of standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def print_json(value: Any) -> None:
@@ -80,11 +80,17 @@ def table(
     for position, name in enumerate(columns):
         view.add_column(name, justify="right" if position in right else "left", overflow="fold")
     for row in rows:
-        view.add_row(*(styled(cell) if cell in STATUS_STYLE else escape(text(cell)) for cell in row))
+        view.add_row(
+            *(
+                styled(cell) if isinstance(cell, str) and cell in STATUS_STYLE else escape(text(cell))
+                for cell in row
+            )
+        )
     console = out()
     if not sys.stdout.isatty():
         # A pipe has no width: a table keeps its lines whole.
-        console.width = max(console.width, console.measure(view).maximum)
+        wide = console.options.update(width=10_000)
+        console.width = max(console.width, console.measure(view, options=wide).maximum)
     console.print(view)
 
 

@@ -35,10 +35,13 @@ def write_csv(
     encoding: str = "utf-8",
 ) -> int:
     """Write a file; returns the number of rows after the header."""
-    lines = [separator.join(row) for row in rows]
-    content = newline.join([header, *lines]) + newline
-    path.write_bytes(content.encode(encoding))
-    return len(lines)
+    count = 0
+    with path.open("w", encoding=encoding, newline="") as file:
+        file.write(header + newline)
+        for row in rows:
+            file.write(separator.join(row) + newline)
+            count += 1
+    return count
 
 
 def rounded_sum(values: Values, places: int = 3) -> float:
