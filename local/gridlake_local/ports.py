@@ -49,7 +49,7 @@ def choose(variable: str, base: int, *, remembered: int | None = None) -> int:
                 f"port {fixed} ({variable}) is taken by another process; choose another or unset it"
             )
         return int(fixed)
-    candidates = [*([remembered] if remembered else []), *range(base, base + SEARCHED)]
+    candidates: list[int] = [*([remembered] if remembered else []), *range(base, base + SEARCHED)]
     for port in candidates:
         if is_free(port):
             return port

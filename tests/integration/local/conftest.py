@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from gridlake_local.aws import LocalAws
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,10 +64,10 @@ class Probe:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def invoke(self, do: str, **more: Any) -> dict[str, Any]:
+    def invoke(self, do: str, version: str = "live", **more: Any) -> dict[str, Any]:
         """Run a probe; the answer has ``value`` or ``error``, ``error_type``."""
         answer = self.client("lambda").invoke(
-            FunctionName=f"{self.outputs['FunctionName']}:live", Payload=json.dumps({"do": do, **more})
+            FunctionName=f"{self.outputs['FunctionName']}:{version}", Payload=json.dumps({"do": do, **more})
         )
         value = json.loads(answer["Payload"].read() or b"null")
         return {"error": value} if "FunctionError" in answer else {"value": value}

@@ -18,9 +18,12 @@ def test_an_update_keeps_what_did_not_change(probe):
     assert {k: v for k, v in after.items() if k != "FunctionVersion"} == {
         k: v for k, v in before.items() if k != "FunctionVersion"
     }
-    assert probe.invoke("greeting")["value"] == "bonjour"
-    probe.deploy("Greeting=hello")
+    assert after["FunctionVersion"] == before["FunctionVersion"], (
+        "as in AWS, a parameter alone publishes nothing"
+    )
+    assert probe.invoke("greeting", version="$LATEST")["value"] == "bonjour"
     assert probe.invoke("greeting")["value"] == "hello"
+    probe.deploy("Greeting=hello")
     assert probe.invoke("write:allowed/after-update")["value"] == {"body": "1"}
 
 
@@ -34,7 +37,7 @@ def test_changed_code_publishes_a_new_version(probe):
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_everything_is_still_there_after_a_restart(probe, end, monkeypatch):
+def test_everything_is_still_there_after_a_restart(probe, end):
     s3, bucket = probe.client("s3"), probe.outputs["BucketName"]
     version = s3.put_object(Bucket=bucket, Key=f"kept/{end}", Body=end.encode())["VersionId"]
     before = probe.outputs

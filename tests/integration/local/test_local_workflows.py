@@ -31,3 +31,21 @@ def test_the_context_object_names_the_execution(probe):
     assert seen["name"] == execution["name"]
     assert seen["started_at"].startswith("20")
     assert seen["started_at"].endswith("Z")
+
+
+def test_an_event_that_can_not_start_an_execution_lands_in_the_dead_letter_queue(probe):
+    steps, queue, arn = probe.client("stepfunctions"), probe.client("sqs"), probe.outputs["UploadMachineArn"]
+    machine = steps.describe_state_machine(stateMachineArn=arn)
+    steps.delete_state_machine(stateMachineArn=arn)
+    try:
+        probe.client("s3").put_object(Bucket=probe.outputs["BucketName"], Key="upload/lost", Body=b"x")
+        answer = queue.receive_message(
+            QueueUrl=probe.outputs["LostUploadsUrl"], WaitTimeSeconds=15, MessageAttributeNames=["All"]
+        )
+        message = answer["Messages"][0]
+        assert json.loads(message["Body"])["detail"]["object"]["key"] == "upload/lost"
+        assert message["MessageAttributes"]["TARGET_ARN"]["StringValue"] == arn
+    finally:
+        steps.create_state_machine(
+            name=machine["name"], definition=machine["definition"], roleArn=machine["roleArn"]
+        )
