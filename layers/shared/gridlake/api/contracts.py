@@ -69,11 +69,10 @@ def register(settings: Settings, text: str, *, filename: str) -> dict[str, Any]:
     from gridlake.contracts.publishing import register as publish
 
     known = services.registry(settings)
-    before = None
-    contract = publish(text, lake_bucket=settings.lake_bucket, filename=filename)
-    if contract.dataset in known:
-        before = known.get(contract.dataset).version
     known.forget()
+    known = services.registry(settings)
+    contract = publish(text, lake_bucket=settings.lake_bucket, filename=filename)
+    before = known.get(contract.dataset).version if contract.dataset in known else None
     return {
         "dataset": contract.dataset,
         "version": contract.version,

@@ -27,7 +27,7 @@ def detail(settings: Settings, dataset: str) -> dict[str, Any]:
         There is none of that name; the hint names close ones.
     """
     contract = services.registry(settings).get(dataset)
-    loaded = services.ledger(settings).dataset_versions().get(dataset)
+    loaded = services.ledger(settings).dataset(dataset)
     return summary(contract, loaded) | {
         "description": contract.description,
         "limitations": contract.limitations,
@@ -39,7 +39,7 @@ def detail(settings: Settings, dataset: str) -> dict[str, Any]:
     }
 
 
-def summary(contract: Contract, loaded: Any) -> dict[str, Any]:
+def summary(contract: Contract, loaded: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a dataset is and how much of it is there.
 
     Parameters
@@ -49,7 +49,7 @@ def summary(contract: Contract, loaded: Any) -> dict[str, Any]:
     loaded
         The ledger's item of the dataset, None while nothing is loaded.
     """
-    item: Mapping[str, Any] = loaded if isinstance(loaded, Mapping) else {"version": loaded or 0}
+    item = loaded or {}
     return {
         "dataset": contract.dataset,
         "title": dict(contract.title),

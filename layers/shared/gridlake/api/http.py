@@ -15,6 +15,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
 
+from gridlake.platform.aws_errors import translate
 from gridlake.platform.errors import GridlakeError, InvalidRequestError, TransientError
 from gridlake.platform.observability import Handler, lambda_entry, logger
 
@@ -28,7 +29,19 @@ MAX_BODY_BYTES = 64 * 1024
 _SHOWN = ("pointer", "allowed", "suggestions", "problems", "retry_after")
 """Details of an error that a client may see; the others may hold names of our resources."""
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "AccessDeniedByPolicy", "UnauthorizedOperation"}
+_OURS = frozenset(
+    {
+        "access_denied",
+        "aws_refused",
+        "bucket_missing",
+        "resource_missing",
+        "invalid_influx_secret",
+        "influx_credentials_refused",
+        "influx_refused",
+        "invalid_setting",
+    }
+)
+"""Codes that mean our deployment is at fault, whatever their status: the client learns no more than the code."""
 
 
 class BodyTooLargeError(InvalidRequestError):
@@ -122,7 +135,7 @@ def json_body(
     if not isinstance(body, dict):
         raise InvalidRequestError("the body is JSON, but not an object", hint='send {"name": value, …}')
     if "\\ud" in text.lower():
-        _refuse_lone_surrogates(text, body)
+        _refuse_lone_surrogates(body)
     return body
 
 
@@ -165,7 +178,7 @@ def problem(app: APIGatewayRestResolver, error: Exception) -> Response[str]:
     status, body = _describe(error)
     event = app.current_event
     instance = event.request_context.path or event.path
-    full = {"type": "about:blank", "title": _title(status), "status": status} | body
+    full: dict[str, Any] = {"type": "about:blank", "title": _title(status), "status": status} | body
     full |= {"instance": instance, "request_id": event.request_context.request_id}
     headers: dict[str, str | list[str]] = {}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -177,18 +190,7 @@ def problem(app: APIGatewayRestResolver, error: Exception) -> Response[str]:
 
 def _describe(error: Exception) -> tuple[int, dict[str, Any]]:
     if isinstance(error, GridlakeError):
-        if error.status >= 500:
-            logger.warning("the request failed", extra={"code": error.error_code, "reason": error.message})
-        if error.status == 500:
-            return 500, {
-                "code": error.error_code,
-                "detail": "the platform is misconfigured",
-                "hint": error.hint,
-            }
-        shown = {name: error.details[name] for name in _SHOWN if name in error.details}
-        if isinstance(error, TransientError) and (wait := getattr(error, "retry_after", None)):
-            shown["retry_after"] = wait
-        return error.status, {"code": error.error_code, "detail": error.message, "hint": error.hint} | shown
+        return _describe_expected(error)
     if isinstance(error, ServiceError):
         code = "unknown_route" if error.status_code == HTTPStatus.NOT_FOUND else "invalid_request"
         hint = "the routes are in the OpenAPI document" if code == "unknown_route" else None
@@ -197,33 +199,30 @@ def _describe(error: Exception) -> tuple[int, dict[str, Any]]:
     return _describe_unexpected(error)
 
 
-def _describe_unexpected(error: Exception) -> tuple[int, dict[str, Any]]:
-    response = getattr(error, "response", None)
-    if isinstance(response, dict) and "Error" in response:
-        code = str(response["Error"].get("Code", ""))
-        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
-        logger.exception("an AWS call failed", extra={"aws_code": code})
-        if code in _DENIED:
-            return 500, {
-                "code": "permission_missing",
-                "detail": "the platform lacks a permission for this",
-                "hint": "tell the operator the request_id; the log names the call that was refused",
-            }
-        if "Thrott" in code or "SlowDown" in code or status >= 500:
-            return 503, {
-                "code": "temporarily_unavailable",
-                "detail": "a service behind the API does not answer",
-                "hint": "try again in a few seconds",
-            }
-    elif type(error).__module__.startswith(("botocore", "urllib3")):
-        logger.exception("a connection failed")
-        return 503, {
-            "code": "temporarily_unavailable",
+def _describe_expected(error: GridlakeError) -> tuple[int, dict[str, Any]]:
+    if error.status >= 500 or error.error_code in _OURS:
+        logger.warning("the request failed", extra={"code": error.error_code, "reason": error.message})
+    if error.error_code in _OURS or error.status == 500:
+        return 500, {
+            "code": error.error_code,
+            "detail": "the platform is misconfigured",
+            "hint": "tell the operator the request_id; the log says what is missing",
+        }
+    if isinstance(error, TransientError):
+        wait = getattr(error, "retry_after", None)
+        return error.status, {
+            "code": error.error_code,
             "detail": "a service behind the API does not answer",
             "hint": "try again in a few seconds",
-        }
-    else:
-        logger.exception("unexpected failure")
+        } | ({"retry_after": wait} if wait else {})
+    shown = {name: error.details[name] for name in _SHOWN if name in error.details}
+    return error.status, {"code": error.error_code, "detail": error.message, "hint": error.hint} | shown
+
+
+def _describe_unexpected(error: Exception) -> tuple[int, dict[str, Any]]:
+    logger.exception("unexpected failure")
+    if hasattr(error, "response") or type(error).__module__.startswith(("botocore", "urllib3")):
+        return _describe_expected(translate(error, action="use", resource="a service behind the API"))
     return 500, {
         "code": "internal_error",
         "detail": "something went wrong on our side; it is recorded under the request_id",
@@ -245,7 +244,7 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-def _refuse_lone_surrogates(text: str, body: dict[str, Any]) -> None:
+def _refuse_lone_surrogates(body: dict[str, Any]) -> None:
     """Half a surrogate pair can be written as an escape in JSON, but no AWS call takes it."""
     try:
         json.dumps(body, ensure_ascii=False).encode("utf-8")

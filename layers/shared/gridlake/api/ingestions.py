@@ -20,6 +20,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MAX_DRAFT_BYTES = 1024 * 1024
 _IDENTIFIER = re.compile(r"ing-[0-9a-f]{20}")
+_INTERNAL = frozenset({"lease_expires_at"})
 _PARAMETERS = ("limit", "cursor", "status", "dataset", "key")
 
 
@@ -48,14 +49,13 @@ def page(settings: Settings, parameters: Mapping[str, str]) -> dict[str, Any]:
         raise InvalidRequestError(
             f"there is no status {status[:64]!r}", pointer="/status", allowed=list(STATUSES)
         )
-    found = services.ledger(settings).list(
+    items, cursor = services.ledger(settings).list(
         limit=_limit(parameters.get("limit")),
         cursor=parameters.get("cursor") or None,
         status=status,
         dataset=parameters.get("dataset") or None,
         key=parameters.get("key") or None,
     )
-    items, cursor = found
     return {"items": [shown(item) for item in items], "next_cursor": cursor}
 
 
@@ -111,68 +111,47 @@ def redrive(settings: Settings, ingestion_id: str) -> dict[str, Any]:
     NotFoundError
         There is no such ingestion.
     """
-    record = _record(settings, ingestion_id)
-    status = record["status"]
-    if status == "running":
-        raise ConflictError(
-            f"{record['file']} is being ingested right now",
-            code="ingestion_running",
-            hint="wait until its status changes",
-        )
-    if status == "superseded":
-        raise ConflictError(
-            f"a newer upload of {record['key']} replaced this one",
-            code="ingestion_superseded",
-            hint="redrive the newest ingestion of the key",
-        )
+    _known_form(ingestion_id)
+    record = services.ledger(settings).check_redrive(ingestion_id)
+    if record["status"] == "superseded":
+        raise _superseded(record)
     _require_latest(record)
-    detail = {
-        "bucket": {"name": record["bucket"]},
-        "object": {
-            "key": record["key"],
-            "version-id": record["version_id"],
-            "etag": record.get("etag"),
-            "size": record.get("size"),
-        },
-    }
+    event = services.ledger(settings).redrive_event(record)
     moment = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")
     started = client("stepfunctions").start_execution(
         stateMachineArn=settings.ingestion_state_machine_arn,
         name=f"redrive-{ingestion_id}-{moment}",
-        input=json.dumps({"source": "gridlake.redrive", "detail-type": "Object Created", "detail": detail}),
+        input=json.dumps(event, default=str),
     )
     execution = str(started["executionArn"]).rsplit(":", 1)[-1]
     return {"ingestion_id": ingestion_id, "status": "running", "execution": execution}
 
 
 def shown(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as the API shows it: without the keys of the table, numbers as JSON has them."""
-    return {name: _plain(value) for name, value in record.items() if not _internal(name)}
+    """A record as the API shows it: without what only the workflow needs."""
+    return {name: value for name, value in record.items() if name not in _INTERNAL}
 
 
-def _internal(name: str) -> bool:
-    return name in {"pk", "sk", "expires_at"} or name.startswith("gsi")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if type(value).__name__ == "Decimal":
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
+def _known_form(ingestion_id: str) -> None:
+    if not _IDENTIFIER.fullmatch(ingestion_id):
+        raise NotFoundError(
+            f"there is no ingestion {ingestion_id[:64]!r}",
+            code="ingestion_not_found",
+            hint="GET /ingestions lists them",
+        )
 
 
 def _record(settings: Settings, ingestion_id: str) -> Mapping[str, Any]:
-    record = services.ledger(settings).get(ingestion_id) if _IDENTIFIER.fullmatch(ingestion_id) else None
-    if record is None:
-        raise NotFoundError(
-            f"there is no ingestion {ingestion_id[:64]!r}",
-            code="unknown_ingestion",
-            hint="GET /ingestions lists them",
-        )
-    return record
+    _known_form(ingestion_id)
+    return services.ledger(settings).get(ingestion_id)
+
+
+def _superseded(record: Mapping[str, Any]) -> ConflictError:
+    return ConflictError(
+        f"a newer upload of {record['key']} replaced this one",
+        code="ingestion_superseded",
+        hint="redrive the newest ingestion of the key",
+    )
 
 
 def _limit(text: str | None) -> int:
@@ -197,8 +176,4 @@ def _require_latest(record: Mapping[str, Any]) -> None:
         ) from error
     latest = head.get("VersionId")
     if latest and record.get("version_id") and latest != record["version_id"]:
-        raise ConflictError(
-            f"a newer upload of {record['key']} exists",
-            code="ingestion_superseded",
-            hint="redrive the newest ingestion of the key",
-        )
+        raise _superseded(record)

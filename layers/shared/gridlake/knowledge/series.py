@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from gridlake.questions.influxql import plan as plan_influxql
-from gridlake.questions.ir import Aggregate, SeriesQuery
+from gridlake.questions.ir import MAX_LIMIT, Aggregate, SeriesQuery
 from gridlake.questions.plan import Plan, Row, TooLargeError, nanoseconds
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class TimedOutError(TooLargeError):
 class Querying(Protocol):
     """What is needed of `gridlake.timeseries.handler.InfluxDBHandler`."""
 
-    def query(self, influxql: str) -> list[Series]: ...
+    def query(self, influxql: str) -> list[Series]:
+        """Series of all statements, in their order."""
+        ...
 
 
 def execute(query: SeriesQuery, handler: Querying) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def execute(query: SeriesQuery, handler: Querying) -> dict[str, Any]:
 def _fetch(query: SeriesQuery, plan: Plan, handler: Querying, *, deadline: float) -> list[Row]:
     """Rows of the statements in order, until there are more than the limit."""
     rows: list[Row] = []
-    for statements in batched(plan.statements, STATEMENTS_PER_REQUEST):
+    for statements in batched(plan.statements, STATEMENTS_PER_REQUEST, strict=False):
         if time.perf_counter() > deadline:
             raise TimedOutError(
                 f"the query took more than {DEADLINE_SECONDS:.0f} s",
@@ -111,7 +114,30 @@ def _fetch(query: SeriesQuery, plan: Plan, handler: Querying, *, deadline: float
                 )
         if len(rows) > query.limit and not plan.complete:
             break
+    if plan.cuts_instants and len(rows) > query.limit:
+        rows = _with_whole_last_instant(rows, query, handler)
     return rows
+
+
+def _with_whole_last_instant(rows: list[Row], query: SeriesQuery, handler: Querying) -> list[Row]:
+    """The rows with every series of the last instant that the limit reaches.
+
+    A server that cuts native rows at a limit chooses by itself which series of one instant it still gives; the answer
+    must not depend on that.
+    """
+    last = rows[query.limit - 1].time
+    microseconds = dt.timedelta(microseconds=last // 1_000)
+    start = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + microseconds
+    instant = replace(query, start=start, end=start + dt.timedelta(microseconds=1), limit=MAX_LIMIT)
+    whole = [
+        row
+        for statement in plan_influxql(instant).statements
+        for series in handler.query(statement)
+        for row in _rows(series, query, None)
+        if row.time == last
+    ]
+    # One row beyond the limit says that there are more, wherever in time they are.
+    return [*(row for row in rows if row.time != last), *whole]
 
 
 def _rows(series: Series, query: SeriesQuery, label: dt.datetime | None) -> Iterable[Row]:
@@ -125,7 +151,10 @@ def _rows(series: Series, query: SeriesQuery, label: dt.datetime | None) -> Iter
             fixed[index] if position is None else str(row[position] or "")
             for index, position in enumerate(columns)
         )
-        yield Row(row[0] if stamp is None else stamp, tags, [row[position] for position in values])
+        found = [row[position] for position in values]
+        if query.aggregate is Aggregate.COUNT:
+            found = [value or 0 for value in found]
+        yield Row(row[0] if stamp is None else stamp, tags, found)
 
 
 def _columns(query: SeriesQuery) -> list[dict[str, Any]]:

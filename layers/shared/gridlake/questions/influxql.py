@@ -44,7 +44,8 @@ def plan(query: SeriesQuery) -> Plan:
         The range holds too many windows.
     """
     if query.aggregate is None:
-        return Plan((_native(query, limit=query.limit + 1, as_columns=not query.merges),))
+        statement = _native(query, limit=query.limit + 1, as_columns=not query.merges)
+        return Plan((statement,), cuts_instants=not query.merges)
     parts = runs(query)
     notices = edge_notices(query, parts)
     scale = 1.0
@@ -100,7 +101,7 @@ def _aggregated(query: SeriesQuery, part: Run) -> str:
     source = f"({_merged(query, part.start, part.end)})" if merges else identifier(query.dataset)
     where = _times(part.start, part.end) if merges else _conditions(query, part.start, part.end)
     selected = ", ".join(_call(query, term) for term in query.measures)
-    text = f"SELECT {selected} FROM {source} WHERE {where}"
+    text = _select(selected, source, where)
     dimensions = [identifier(tag) for tag in query.group_by]
     if part.step is not None:
         offset = nanoseconds(part.origin) % (part.step // dt.timedelta(microseconds=1) * 1_000)
@@ -132,7 +133,7 @@ def _native(query: SeriesQuery, *, limit: int, as_columns: bool) -> str:
     selected = ", ".join([*names, *tags] if as_columns else names)
     group = f" GROUP BY {', '.join(tags)}" if tags and not as_columns else ""
     conditions = _conditions(query, query.start, query.end)
-    return f"SELECT {selected} FROM {identifier(query.dataset)} WHERE {conditions}{group}{tail}"
+    return _select(selected, identifier(query.dataset), conditions) + group + tail
 
 
 def _merged(query: SeriesQuery, start: dt.datetime, end: dt.datetime) -> str:
@@ -143,7 +144,11 @@ def _merged(query: SeriesQuery, start: dt.datetime, end: dt.datetime) -> str:
     resolution = "1s" if query.interval else "1ms"
     dimensions = ", ".join([f"time({resolution})", *(identifier(tag) for tag in query.group_by)])
     conditions = _conditions(query, start, end)
-    return f"SELECT {selected} FROM {identifier(query.dataset)} WHERE {conditions} GROUP BY {dimensions} fill(none)"
+    return f"{_select(selected, identifier(query.dataset), conditions)} GROUP BY {dimensions} fill(none)"
+
+
+def _select(selected: str, source: str, conditions: str) -> str:
+    return f"SELECT {selected} FROM {source} WHERE {conditions}"  # noqa: S608 - parts are quoted by `identifier` and `literal`
 
 
 def _conditions(query: SeriesQuery, start: dt.datetime, end: dt.datetime) -> str:

@@ -99,6 +99,8 @@ class Plan:
     operator: Integrate | None = None
     complete: bool = False
     """Whether every statement must be read whole because an operator needs all rows."""
+    cuts_instants: bool = False
+    """Whether the limit of a statement counts rows over all series, and so may cut between rows of one instant."""
     notices: tuple[str, ...] = ()
 
 

@@ -58,10 +58,11 @@ def refuse_unknown(
     text = word if isinstance(word, str) else repr(word)
     close = list(dict.fromkeys(spellings[name] for name in close_to(text, spellings)))
     shown = text[:SHOWN] + ("…" if len(text) > SHOWN else "")
+    hint: str | None = None
     if close:
         hint = f"did you mean {' or '.join(close)}?"
-    else:
-        hint = f"known: {', '.join(names[:_LISTED])}" if names else None
+    elif names:
+        hint = f"known: {', '.join(names[:_LISTED])}"
     owner = f"{where} has no" if where else "there is no"
     raise InvalidRequestError(
         f"{owner} {kind} {shown!r}",
