@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gridlake.contracts.model import Column, Contract, Role
-
-
-def fold(text: str) -> str:
-    """A name without case, accents, outer and repeated spaces: what spellings are compared by."""
-    plain = unicodedata.normalize("NFKD", text.replace("\u00a0", " "))
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).casefold().split())
+from gridlake.contracts.text import value_key as fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +98,7 @@ def _find(
     position, _ = _first(positions, names)
     if column.pattern:
         for candidate, name in enumerate(header):
-            hit = re.search(column.pattern, name.strip(), re.IGNORECASE)
+            hit = re.search(column.pattern, " ".join(name.split()), re.IGNORECASE)
             if hit and position in (None, candidate):
                 for group, text in hit.groupdict().items():
                     if text:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from gridlake.platform.errors import QualityError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRef:
@@ -69,3 +71,14 @@ class ProcessReport:
         """Inverse of `as_dict`, also after a trip through JSON."""
         known = {f.name for f in fields(cls)}
         return cls(**{k: v for k, v in value.items() if k in known})
+
+
+class FileRejectedError(QualityError):
+    """The file could be read, but none of it is loaded; `report` has its counts.
+
+    Codes: ``no_rows``, ``all_rows_quarantined``, ``quality_threshold_exceeded``, ``row_count``, ``too_many_series``.
+    """
+
+    def __init__(self, message: str, *, code: str, report: ProcessReport, hint: str | None = None) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.report = report
