@@ -19,6 +19,8 @@ from gridlake_cli.upload import Uploaded, Uploader
 
 FINAL = frozenset({"loaded", "partial", "uncatalogued", "failed", "superseded"})
 WORKERS = 8
+CLOCK_SLACK = 60
+"""Seconds by which the clock of the platform may be behind ours."""
 ASKED_SINGLY = 8
 """Up to so many pending ingestions are asked for one by one; more are looked up in the listing."""
 
@@ -226,7 +228,7 @@ class Ingestor:
         for item in self._api.pages("/ingestions", limit=20, key=job.uploaded.key):
             received = datetime.fromisoformat(str(item["received_at"]))
             same = job.uploaded.etag is None or str(item.get("etag", "")).strip('"') == job.uploaded.etag
-            if same and received.timestamp() >= since.timestamp() - 60:
+            if same and received.timestamp() >= since.timestamp() - CLOCK_SLACK:
                 job.ingestion_id = item["ingestion_id"]
                 self._ask(job)
                 return
