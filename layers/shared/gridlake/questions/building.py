@@ -24,7 +24,7 @@ from gridlake.questions.ir import (
     SeriesQuery,
     Window,
 )
-from gridlake.questions.members import leave_totals_out, read_filters
+from gridlake.questions.members import answer_from_parts, leave_totals_out, read_filters
 from gridlake.questions.times import parse_instant, parse_window
 from gridlake.questions.words import close_to, refuse_unknown
 
@@ -60,8 +60,8 @@ def build(request: Mapping[str, Any], contract: Contract) -> SeriesQuery:
     aggregate, percentile = _aggregate(request, window)
     measures = tuple(_term(column, aggregate, time) for column in _measures(request, contract))
     measures = _in_units(request, measures, contract, aggregate)
-    group_by = _group_by(request, contract)
-    filters = read_filters(request.get("filters"), contract)
+    filters, computed, said = answer_from_parts(read_filters(request.get("filters"), contract), contract)
+    group_by = _group_by(request, contract, without=computed)
     pinned = {entry.tag for entry in filters if len(entry.values) == 1}
     merged = [tag for tag in contract.tags if tag.key and tag.name not in group_by and tag.name not in pinned]
     totals, notices = leave_totals_out(filters, merged)
@@ -80,7 +80,7 @@ def build(request: Mapping[str, Any], contract: Contract) -> SeriesQuery:
         merges=bool(merged),
         order=_order(request),
         limit=_limit(request),
-        notices=notices,
+        notices=(*said, *notices),
     )
 
 
@@ -194,10 +194,10 @@ def _term(column: Column, aggregate: Aggregate | None, time: TimeSpec) -> Measur
     if aggregate is not Aggregate.ENERGY:
         return term
     power = column.unit is not None and "MW" in units.compatible(column.unit)
-    if not power or time.interval is None:
+    if not power or time.interval is None or time.interval_varies:
         raise InvalidRequestError(
             f"energy needs power at a regular interval; {column.name} is "
-            f"{'an event' if power else f'in {column.unit or "no unit"}'}",
+            f"{'irregular' if power else f'in {column.unit or "no unit"}'}",
             pointer="/aggregate",
             hint="use mean or sum",
         )
@@ -250,10 +250,11 @@ def _converted(term: MeasureTerm, unit: str) -> MeasureTerm:
     return replace(term, output_unit=units.canonical(unit), factor=term.factor * ratio)
 
 
-def _group_by(request: Mapping[str, Any], contract: Contract) -> tuple[str, ...]:
+def _group_by(request: Mapping[str, Any], contract: Contract, *, without: frozenset[str]) -> tuple[str, ...]:
+    """Tags kept apart: those asked for, else the key tags but `without` those that a total was asked of."""
     asked = request.get("group_by")
     if asked is None:
-        return tuple(tag.name for tag in contract.tags if tag.key)
+        return tuple(tag.name for tag in contract.tags if tag.key and tag.name not in without)
     if isinstance(asked, str):
         asked = [asked]
     if not isinstance(asked, list) or len(asked) > 20:

@@ -95,6 +95,46 @@ def member_code(value: object, tag: Column, *, pointer: str) -> str:
     return value
 
 
+def answer_from_parts(
+    filters: Iterable[TagFilter], contract: Contract
+) -> tuple[tuple[TagFilter, ...], frozenset[str], tuple[str, ...]]:
+    """Filters in which a total that no file has rows of (``SIN`` of a dataset by subsystem) became its parts.
+
+    Returns
+    -------
+    tuple
+        The filters, the tags whose parts stand for a total, and a notice of each.
+
+    Raises
+    ------
+    InvalidRequestError
+        Such a total is asked for beside other values.
+    """
+    found, tags, notices = [], set(), []
+    for entry in filters:
+        totals = {
+            member.code: member.aggregates
+            for member in contract.column(entry.tag).members
+            if member.aggregates and not member.published
+        }
+        total = next((value for value in entry.values if value in totals), None)
+        if total is None:
+            found.append(entry)
+            continue
+        parts = totals[total]
+        if len(entry.values) > 1:
+            raise InvalidRequestError(
+                f"{contract.dataset} has no rows of {total}: it is computed from {', '.join(parts)}, and only alone",
+                code="double_counting",
+                pointer=f"/filters/{entry.tag}",
+                hint=f"ask for {total} in a question of its own",
+            )
+        found.append(TagFilter(entry.tag, parts))
+        tags.add(entry.tag)
+        notices.append(f"{total} is not published here: answered from {', '.join(parts)}")
+    return tuple(found), frozenset(tags), tuple(notices)
+
+
 def leave_totals_out(
     filters: Iterable[TagFilter], merged: Iterable[Column]
 ) -> tuple[tuple[TagFilter, ...], tuple[str, ...]]:
@@ -115,7 +155,7 @@ def leave_totals_out(
     asked = {entry.tag: set(entry.values) for entry in filters}
     added, notices = [], []
     for tag in merged:
-        totals = [member for member in tag.members if member.aggregates]
+        totals = [member for member in tag.members if member.aggregates and member.published]
         if tag.name in asked:
             _refuse_double_counting(tag, totals, asked[tag.name])
         elif totals:
