@@ -230,13 +230,13 @@ def _unit(name: str) -> tuple[str | None, str]:
         if known:
             return known, name[: match.start()] + " " + name[match.end() :]
     last = re.split(r"[\s_]+", name.strip())[-1]
-    known = units.canonical(last) if len(last) > 1 else None
+    known = units.canonical(last) if len(last) > 1 or last == "%" else None
     return known, name
 
 
 def _column_name(title: str, unit: str | None, taken: set[str]) -> str:
     suffix = _slug((unit or "").replace("%", "pct").replace("/", "_")) if unit != "1" else ""
-    base = _slug(title) or "column"
+    base = _slug(title.replace("%", " pct ")) or "column"
     if suffix and not (base == suffix or base.endswith(f"_{suffix}")):
         base = f"{base[:40]}_{suffix}"
     base = base[:50].strip("_")
@@ -263,4 +263,4 @@ def _pattern(filename: str) -> str:
     escaped = re.sub(r"([\[*?])", r"[\1]", stem)
     if not any(character.isalpha() for character in stem):
         return f"{escaped}*"
-    return re.sub(r"\d+", "*", escaped).rstrip("*") + "*"
+    return re.sub(r"\d+(?:[-_. ]*\d+)*", "*", escaped).rstrip("*") + "*"

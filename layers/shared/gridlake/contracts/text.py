@@ -6,11 +6,11 @@ import unicodedata
 
 
 def header_key(name: str) -> str:
-    """A column name without case, byte-order mark, outer and repeated spaces.
+    """A column name without case, accents, byte-order mark, outer and repeated spaces.
 
     Publishers change these between files of one dataset (``Pumped  Storage``, ``ND``/``nd``), never their meaning.
     """
-    return " ".join(name.lstrip("\ufeff").split()).casefold()
+    return value_key(name.lstrip("\ufeff"))
 
 
 def value_key(value: str) -> str:
