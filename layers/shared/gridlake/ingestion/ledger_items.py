@@ -14,6 +14,8 @@ from gridlake.platform.errors import InvalidRequestError
 Item = dict[str, Any]
 
 CURSOR_LIMIT = 2_000
+SMALLEST = 1e-120
+"""Numbers closer to zero are stored as zero: DynamoDB's end at 1e-130."""
 _INTERNAL = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"})
 
 
@@ -72,6 +74,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool) or value is None or isinstance(value, str | int | Decimal):
         return value
     if isinstance(value, float):
+        if abs(value) < SMALLEST:
+            return Decimal(0)
         return Decimal(repr(value)) if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}

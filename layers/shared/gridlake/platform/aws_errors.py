@@ -103,7 +103,7 @@ def translate(error: Exception, *, action: str, resource: str) -> GridlakeError:
             code="aws_unavailable",
             aws_code=code,
         )
-    if code in _DENIED or status == 403:
+    if code in _DENIED or (status == 403 and code not in _PERMANENT):
         operation = getattr(error, "operation_name", "") or action
         return PermanentError(
             f"not allowed to {action} {resource}: AWS refuses {operation} ({code})",

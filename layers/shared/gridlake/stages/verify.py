@@ -48,7 +48,7 @@ def verify(ctx: ExecutionContext) -> StageResult:
     complete = True
     try:
         for contract in _chosen(ctx, request.get("dataset")):
-            found = {"dataset": contract.dataset, "months": 0, "values": 0, "differences": 0}
+            found: dict[str, Any] = {"dataset": contract.dataset, "months": 0, "values": 0, "differences": 0}
             files = list(partitions_of(ctx.settings.lake_bucket, contract.dataset))
             for month in verify_months(contract, files, handler, start, end):
                 found["months"] += 1
