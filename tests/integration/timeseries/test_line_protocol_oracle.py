@@ -40,6 +40,7 @@ REFUSED_TAG_VALUES = {
     "CRLF": "a\r\nb",
     "trailing backslash": "a\\",
     "only a backslash": "\\",
+    "NUL": "a\0b",
 }
 NAMES = {
     "plain": "load_mw",
@@ -53,6 +54,8 @@ NAMES = {
 REFUSED_NAMES = {
     "empty": "",
     "newline": "a\nb",
+    "leading tab": "\ta",
+    "NUL": "a\0b",
     "trailing backslash": "a\\",
     "time": "time",
     "_field": "_field",

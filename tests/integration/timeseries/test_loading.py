@@ -158,7 +158,7 @@ def test_unwritable_row_is_reported_and_the_rest_loads(
     report = load_partitions([silver(rows)], contract, handler, checkpoint, forever)
     assert report.points_written == 48
     assert [(r.source_row, r.reason) for r in report.refused] == [
-        (32, "tag subsystem has a line break: 'N\\nE'"),
+        (32, "tag subsystem has a line break or a NUL: 'N\\nE'"),
         (42, "field load_mw is infinite"),
     ]
 

@@ -12,7 +12,7 @@ infinity is refused; a row without any field has no point; an empty tag is an ab
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +28,8 @@ from gridlake.timeseries.errors import LineProtocolError
 pc: Any = pyarrow.compute
 Array = Any
 
-MAX_ROWS = 65_536
-"""Rows turned into text at once: memory stays flat and offsets far from the 32-bit limit."""
+MAX_ROWS = 16_384
+"""Rows turned into text at once: memory stays flat, buffers are reused, offsets stay far from the 32-bit limit."""
 MAX_KEY_BYTES = 65_535
 """Longest measurement with tags that InfluxDB stores."""
 MIN_TIME_NS = -(2**63) + 2
@@ -170,6 +170,7 @@ class Serialiser:
         self._head = _escaped_name(measurement, "measurement", equals=False)
         self._tag_keys = [_escaped_name(name, "tag") for name in self.tags]
         self._field_keys = {name: _escaped_name(name, "field") for name in self.fields}
+        self._known: tuple[list[Array | None], dict[int, tuple[str, str | None]]] = ([], {})
         self._prefixes: dict[tuple[str | None, ...], tuple[str, str | None]] = {}
 
     def lines(self, data: pa.RecordBatch | pa.Table) -> Iterator[Lines]:
@@ -241,7 +242,7 @@ class Serialiser:
             values = [(name, v.take(kept)) for name, v in values]
         texts = [p for p, _ in prefixes]
         problems = tuple(RefusedRow(first + row, reason) for row, reason in sorted(refused.items()))
-        room = max((len(p.encode()) for p in texts), default=0) + 32 + sum(_width(n, v) for n, v in values)
+        room = 4 * max(map(len, texts), default=0) + 32 + sum(_width(n, v) for n, v in values)
         step = max(1, min(len(rows), _TEXT_LIMIT // room)) if len(rows) else 1
         for start in range(0, max(1, len(rows)), step):
             end = start + step
@@ -276,32 +277,49 @@ class Serialiser:
     def _tag_sets(self, batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], list[tuple[str, str | None]]]:
         """Number of each row's tag set, and the text (or the problem) of each tag set."""
         codes = np.zeros(batch.num_rows, dtype=np.int64)
-        columns: list[tuple[list[str | None], int]] = []
+        columns: list[Array | None] = []
         combinations = 1
         for name in self.tags:
             position = batch.schema.get_field_index(name)
             if position < 0:
-                columns.append(([None], 1))
+                columns.append(None)
                 continue
             column = _dictionary(batch.column(position), name)
-            words = [*column.dictionary.to_pylist(), None]
-            if combinations * len(words) >= 2**62:
+            size = len(column.dictionary) + 1
+            combinations *= size
+            if combinations >= 2**62:
                 raise LineProtocolError(f"the tags of {self.measurement} have too many values for one batch")
-            index = column.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
-            codes = codes * len(words) + index
-            combinations *= len(words)
-            columns.append((words, len(words)))
+            index = column.indices.fill_null(size - 1).to_numpy(zero_copy_only=False)
+            codes = codes * size + index
+            columns.append(column.dictionary)
         encoded: Array = pa.array(codes).dictionary_encode()
-        rank: npt.NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
-        prefixes = []
-        for combination in encoded.dictionary.to_pylist():
-            chosen: list[str | None] = []
-            left = combination
-            for words, size in reversed(columns):
-                left, place = divmod(left, size)
-                chosen.append(words[place] or None)
-            prefixes.append(self._prefix(tuple(reversed(chosen))))
-        return rank, prefixes
+        ranks: npt.NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
+        texts = self._texts_of(columns)
+        return ranks, [texts(combination) for combination in encoded.dictionary.to_pylist()]
+
+    def _texts_of(self, columns: list[Array | None]) -> Callable[[int], tuple[str, str | None]]:
+        """Text of a combination of dictionary positions; batches with the same dictionaries share what is known."""
+        last, known = self._known
+        same = len(last) == len(columns) and all(
+            (a is None and b is None) or (a is not None and b is not None and a.equals(b))
+            for a, b in zip(last, columns, strict=True)
+        )
+        if not same:
+            known = {}
+            self._known = (columns, known)
+        words: list[list[str | None]] = [[None] if c is None else [*c.to_pylist(), None] for c in columns]
+
+        def text(combination: int) -> tuple[str, str | None]:
+            found = known.get(combination)
+            if found is None:
+                left, chosen = combination, []
+                for choice in reversed(words):
+                    left, place = divmod(left, len(choice))
+                    chosen.append(choice[place] or None)
+                found = known[combination] = self._prefix(tuple(reversed(chosen)))
+            return found
+
+        return text
 
     def _prefix(self, values: tuple[str | None, ...]) -> tuple[str, str | None]:
         known = self._prefixes.get(values)
@@ -314,8 +332,8 @@ class Serialiser:
         for name, key, value in zip(self.tags, self._tag_keys, values, strict=True):
             if value is None:
                 continue
-            if "\n" in value or "\r" in value:
-                return "", f"tag {name} has a line break: {value!r}"
+            if "\n" in value or "\r" in value or "\0" in value:
+                return "", f"tag {name} has a line break or a NUL: {value!r}"
             if value.endswith("\\"):
                 return "", f"tag {name} ends in a backslash: {value!r}"
             text += f",{key}={_escaped(value)}"
@@ -423,8 +441,9 @@ def _escaped(text: str) -> str:
 def _escaped_name(name: str, what: str, *, equals: bool = True) -> str:
     if not name:
         raise LineProtocolError(f"a {what} without a name")
-    if "\n" in name or "\r" in name:
-        raise LineProtocolError(f"the name of {what} {name!r} has a line break")
+    # A leading tab is skipped and a NUL can't be asked for: no control character belongs in a name.
+    if any(ord(character) < ord(" ") for character in name):
+        raise LineProtocolError(f"the name of {what} {name!r} has a control character")
     if name.endswith("\\"):
         raise LineProtocolError(f"the name of {what} {name!r} ends in a backslash")
     return _escaped(name) if equals else name.replace(",", "\\,").replace(" ", "\\ ")

@@ -19,7 +19,7 @@ from gridlake.timeseries.isolation import write_isolating
 from gridlake.timeseries.line_protocol import MAX_ROWS, RefusedRow, Serialiser
 from gridlake.timeseries.partitions import PartitionRef, opened, present, series_columns
 
-BATCH_LINES = 8_000
+BATCH_LINES = 8_192
 WRITERS = 2
 """Five to ten thousand lines a request and two writers are what a server takes fastest (measured)."""
 STOP_BEFORE_SECONDS = 45.0
