@@ -47,21 +47,30 @@ def verification(
             hint=error.get("hint"),
             code=error.get("code", "verification_failed"),
         )
-    return {**answer, "equal": not answer.get("differences")}
+    result = answer.pop("result", None) or {}
+    equal = not result.get("differences")
+    return {**result, **answer, "equal": equal}
 
 
 def show(answer: dict[str, Any]) -> None:
-    """Table of the differences, or that there are none."""
+    """What was compared, then the differences."""
+    checked = answer.get("datasets") or []
+    if checked:
+        output.table(
+            ["dataset", "months", "values", "differences"],
+            [
+                [entry.get(name) for name in ("dataset", "months", "values", "differences")]
+                for entry in checked
+            ],
+            numbers=(1, 2, 3),
+        )
     differences = answer.get("differences") or []
     if not differences:
-        checked = answer.get("datasets") or []
-        names = [entry.get("dataset", "") if isinstance(entry, dict) else str(entry) for entry in checked]
-        output.out().print("[green]equal[/] " + (", ".join(names) if names else "nothing differs"))
+        output.out().print("[green]equal[/]: the lake and InfluxDB hold the same values")
         return
     columns = list(dict.fromkeys(name for entry in differences for name in entry))
-    output.table(
-        columns, [[entry.get(name) for name in columns] for entry in differences], title="differences"
-    )
+    rows = [[entry.get(name) for name in columns] for entry in differences]
+    output.table(columns, rows, title="differences")
     output.message(
         "The lake is the truth: redrive the ingestions of these months to write them to InfluxDB again.",
         style="yellow",

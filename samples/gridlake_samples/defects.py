@@ -126,7 +126,9 @@ def _saved_in_excel(out: Path, seed: int, year: int) -> SampleFile:
 def _decimal_comma(out: Path, seed: int, year: int) -> SampleFile:
     """Monthly load as a hand-made file prints it: 2.397,64408602 and two-digit years."""
     months = np.arange(f"{year}-01", f"{year + 1}-01", dtype="datetime64[M]")
-    lasts: Times = np.subtract((months + 1).astype("datetime64[D]"), np.timedelta64(1, "D"))
+    lasts: Times = np.subtract(
+        (months + np.timedelta64(1, "M")).astype("datetime64[D]"), np.timedelta64(1, "D")
+    )
     rows, total = [], 0.0
     for i, day in enumerate(np.datetime_as_string(lasts).tolist()):
         for code, mean in ons_system.LOAD_MW.items():

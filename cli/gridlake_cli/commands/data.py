@@ -85,7 +85,7 @@ def show_dataset(dataset: dict[str, Any]) -> None:
             columns = ["name", "unit", "type", "combine", "members", "published_as", "description"]
             columns = [column for column in columns if any(entry.get(column) for entry in entries)]
             output.table(
-                columns, [[entry.get(column) for column in columns] for entry in entries], title=name
+                columns, [[_brief(entry.get(column)) for column in columns] for entry in entries], title=name
             )
         else:
             output.table([name], [[entry] for entry in entries])

@@ -105,7 +105,20 @@ def test_help_is_light_and_complete() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "down", "status", "demo", "ingest", "datasets", "ingestions", "query", "verify", "redrive", "contracts", "samples"],
+    [
+        "up",
+        "down",
+        "status",
+        "demo",
+        "ingest",
+        "datasets",
+        "ingestions",
+        "query",
+        "verify",
+        "redrive",
+        "contracts",
+        "samples",
+    ],
 )
 def test_every_command_has_help(gridlake: Run, command: str) -> None:
     ran = gridlake(command, "--help")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from gridlake_samples import SampleFile, generate, shapes
 
 
