@@ -19,7 +19,7 @@ from gridlake.ingestion.quarantine import QuarantineWriter
 from gridlake.ingestion.readers import Chunk, read_chunks
 from gridlake.ingestion.report import FileRejectedError, ProcessReport, SourceRef
 from gridlake.ingestion.rows import Rows
-from gridlake.ingestion.silver_writer import Partition, SilverWriter
+from gridlake.ingestion.silver_writer import Month, Partition, SilverWriter
 from gridlake.ingestion.standardise import Standardiser
 from gridlake.ingestion.unique import Keep
 from gridlake.platform.errors import ContractError
@@ -82,6 +82,8 @@ class Run:
         Filled on the way; its `dataset` names the quarantine folder.
     place
         Path of the silver file of a month.
+    unpartitioned
+        One file for all months; repeated keys are let be.
     """
 
     def __init__(
@@ -94,7 +96,8 @@ class Run:
         limits: Limits,
         *,
         report: ProcessReport,
-        place: Callable[[int], Path],
+        place: Callable[[Month], Path],
+        unpartitioned: bool = False,
     ) -> None:
         self._path, self._facts, self._contract, self._out = path, facts, contract, out
         self._limits, self._report = limits, report
@@ -114,7 +117,8 @@ class Run:
             work=out / f".work-{source.source_id}",
             metadata=metadata,
             dictionary=self._assembler.dictionary,
-            keep=_keep(contract),
+            keep=None if unpartitioned else _keep(contract),
+            unpartitioned=unpartitioned,
         )
         quarantine = out / "quarantine" / report.dataset / f"{source.source_id}.parquet"
         self._quarantine = QuarantineWriter(quarantine, metadata)
@@ -174,7 +178,7 @@ class Run:
         low: list[int] = []
         high: list[int] = []
         for partition, keys in self._silver.finish(self._quarantine.add):
-            if gaps is not None:
+            if gaps is not None and partition.month is not None:
                 gaps.add(partition.month, keys)
             if partition.min_time is not None and partition.max_time is not None:
                 low.append(partition.min_time)
@@ -192,8 +196,8 @@ class Run:
         month = partition.month
         return {
             "path": str(partition.path.relative_to(self._out)),
-            "year": None if month < 0 and partition.min_time is None else 1970 + month // 12,
-            "month": None if month < 0 and partition.min_time is None else month % 12 + 1,
+            "year": None if month is None else 1970 + month // 12,
+            "month": None if month is None else month % 12 + 1,
             "rows": partition.rows,
             "min_time": None if partition.min_time is None else _iso(partition.min_time),
             "max_time": None if partition.max_time is None else _iso(partition.max_time),
@@ -287,13 +291,16 @@ def _keep(contract: Contract) -> Keep | None:
     return "last" if contract.kind is Kind.SERIES else None
 
 
-def _place(contract: Contract, source: SourceRef, out: Path) -> Callable[[int], Path]:
+def _place(contract: Contract, source: SourceRef, out: Path) -> Callable[[Month], Path]:
     folder = out / "silver" / contract.dataset
     if contract.kind is Kind.REFERENCE:
         return lambda month: folder / f"{source.source_id}.parquet"
-    return lambda month: (
-        folder / f"year={1970 + month // 12:04d}" / f"month={month % 12 + 1:02d}" / f"{source.source_id}.parquet"
-    )
+
+    def partition(month: Month) -> Path:
+        assert month is not None
+        return folder / f"year={1970 + month // 12:04d}" / f"month={month % 12 + 1:02d}" / f"{source.source_id}.parquet"
+
+    return partition
 
 
 def _iso(seconds: int) -> str:

@@ -80,5 +80,13 @@ class FileRejectedError(QualityError):
     """
 
     def __init__(self, message: str, *, code: str, report: ProcessReport, hint: str | None = None) -> None:
-        super().__init__(message, code=code, hint=hint)
+        super().__init__(
+            message,
+            code=code,
+            hint=hint,
+            rows_in=report.rows_in,
+            rows_loaded=report.rows_loaded,
+            rows_quarantined=report.rows_quarantined,
+            quarantine=dict(report.quarantine),
+        )
         self.report = report

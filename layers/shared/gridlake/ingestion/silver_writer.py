@@ -25,8 +25,8 @@ _ROW_GROUP = 262_144
 _BUFFER_BYTES = 96 * 1024 * 1024
 _OPEN_FILES = 48
 _MONTH_BITS = 63 - SERIES_BITS
-Month = int
-"""Months since January 1970; -1 is the only partition of a register."""
+Month = int | None
+"""Months since January 1970; None is the only partition of what has none."""
 
 
 @dataclass(slots=True)
@@ -80,6 +80,7 @@ class SilverWriter:
         metadata: dict[str, str],
         dictionary: Callable[[str], list[str]],
         keep: Keep | None,
+        unpartitioned: bool = False,
     ) -> None:
         self._contract = contract
         self._place = place
@@ -87,6 +88,7 @@ class SilverWriter:
         self._schema = schema_of(contract, metadata)
         self._dictionary = dictionary
         self._keep = keep
+        self._whole = unpartitioned or contract.kind is not Kind.SERIES
         self._row_bytes = 8 * len(self._schema) + 24
         self._partitions: dict[Month, Partition] = {}
         self._open: OrderedDict[Month, pq.ParquetWriter] = OrderedDict()
@@ -95,7 +97,9 @@ class SilverWriter:
 
     def add(self, block: Block) -> None:
         """Take the rows of a block."""
-        for month, part in _by_month(block):
+        if len(block.lines) == 0:
+            return
+        for month, part in [(None, block)] if self._whole else _by_month(block):
             partition = self._partitions.get(month)
             if partition is None:
                 partition = self._partitions[month] = Partition(month, self._place(month))
@@ -115,7 +119,7 @@ class SilverWriter:
 
         Rows that give way to another with the same key are handed to `quarantine`.
         """
-        for month in sorted(self._partitions):
+        for month in sorted(self._partitions, key=lambda m: m or 0):
             partition = self._partitions[month]
             self._flush(partition)
             writer = self._open.pop(month, None)
@@ -193,7 +197,7 @@ class SilverWriter:
             arrays.append(pa.concat_arrays([b.attributes[attribute.name] for b in blocks]))
         arrays.append(pa.array(np.concatenate([b.lines for b in blocks])))
         keys = np.concatenate([b.key for b in blocks])
-        if time is not None:
+        if time is not None and not self._whole:
             start = int(np.datetime64(int(_month_of(time[:1])[0]), "M").astype("datetime64[s]").astype(np.int64))
             keys = (keys << _MONTH_BITS) | (time - start)
         return pa.Table.from_arrays(arrays, schema=self._schema), keys
@@ -260,11 +264,7 @@ def _month_of(time: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _by_month(block: Block) -> Iterator[tuple[Month, Block]]:
-    if len(block.lines) == 0:
-        return
-    if block.time is None:
-        yield -1, block
-        return
+    assert block.time is not None
     months = _month_of(block.time)
     if (np.diff(months) < 0).any():
         order = np.argsort(months, kind="stable")
