@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from gridlake.platform import clients, clock, ids
-from gridlake.platform.observability import Metric, emit, lambda_entry, tracer
+from gridlake.platform.observability import Metric, emit, lambda_entry, subsegment, tracer
 from tests.unit.aws_environment import CREDENTIALS, LambdaContext
 
 
@@ -47,17 +47,39 @@ def test_entry_works_with_and_without_a_context_and_keeps_events_out_of_the_log(
     assert "secret" not in (shown.out + shown.err).lower()
 
 
-def test_tracer_is_silent_without_a_daemon() -> None:
-    assert tracer.disabled
-    with tracer.provider.in_subsegment("anything"):
+def test_nothing_is_traced_without_a_daemon() -> None:
+    assert tracer() is None
+    with subsegment("anything"):
         pass
+
+
+def test_handlers_are_traced_where_there_is_a_daemon() -> None:
+    """In a process of its own, because the X-Ray library patches botocore."""
+    code = (
+        "from gridlake.platform.observability import lambda_entry, subsegment, tracer\n"
+        "from tests.unit.aws_environment import LambdaContext\n"
+        "handler = lambda_entry(lambda event, context: str(tracer().provider.get_trace_entity().id)\n"
+        "                       if hasattr(tracer().provider, 'get_trace_entity') else 'traced')\n"
+        "print(handler({}, LambdaContext()))"
+    )
+    environ = {
+        "PYTHONPATH": "layers/shared:.",
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ
+    )
+    assert done.stdout.strip()
+    assert "cannot find" not in done.stderr.lower()
 
 
 def test_importing_the_platform_loads_neither_boto3_nor_data_frame_libraries() -> None:
     code = (
         "import sys, gridlake.platform.s3, gridlake.platform.observability, gridlake.platform.settings, "
         "gridlake.workflow, gridlake.ingestion.ledger; "
-        "print([m for m in ('boto3', 'pandas', 'pyarrow', 'numpy') if m in sys.modules])"
+        "print([m for m in ('boto3', 'botocore.session', 'aws_xray_sdk', 'pandas', 'pyarrow', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

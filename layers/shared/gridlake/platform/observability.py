@@ -9,27 +9,43 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools import Logger
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
 SERVICE = "gridlake"
 NAMESPACE = "Gridlake"
 
-logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE), use_rfc3339=True, utc=True)
 
-# Lambda always sets the daemon's address. Without it there is nobody to send segments to, and the X-Ray library would
-# complain about the missing segment on every call.
-tracer = Tracer(
-    service=os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE),
-    disabled="AWS_XRAY_DAEMON_ADDRESS" not in os.environ,
-    auto_patch="AWS_XRAY_DAEMON_ADDRESS" in os.environ,
-    patch_modules=("botocore",),
-)
+def _service() -> str:
+    return os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE)
+
+
+logger = Logger(service=_service(), use_rfc3339=True, utc=True)
+
+
+@functools.cache
+def tracer() -> Any:
+    """The tracer; None where there is no daemon to send segments to.
+
+    Lambda always sets the daemon's address. Elsewhere the X-Ray library would complain on every call that there is no
+    segment, and only importing it costs more than an API function may take to start: it is made at the first call.
+    """
+    if "AWS_XRAY_DAEMON_ADDRESS" not in os.environ:
+        return None
+    from aws_lambda_powertools import Tracer
+
+    return Tracer(service=_service(), auto_patch=True, patch_modules=("botocore",))
+
+
+def subsegment(name: str) -> AbstractContextManager[Any]:
+    """A part of the trace; nothing where there is no tracer."""
+    active = tracer()
+    return nullcontext() if active is None else active.provider.in_subsegment(name)
 
 
 class Metric(StrEnum):
@@ -53,9 +69,10 @@ def emit(dataset: str, values: Mapping[Metric, float]) -> None:
     values
         Value by metric.
     """
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
     metrics = EphemeralMetrics(
-        namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE),
-        service=os.environ.get("POWERTOOLS_SERVICE_NAME", SERVICE),
+        namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE), service=_service()
     )
     environment = os.environ.get("GRIDLAKE_ENV") or "local"
     metrics.add_dimensions(environment=environment)
@@ -78,14 +95,22 @@ def lambda_entry(handler: Handler | None = None, *, correlation_id_path: str | N
     """
     if handler is None:
         return functools.partial(lambda_entry, correlation_id_path=correlation_id_path)
-    traced = tracer.capture_lambda_handler(capture_response=False, capture_error=False)(handler)
-    entry = logger.inject_lambda_context(
-        log_event=False, clear_state=True, correlation_id_path=correlation_id_path
-    )(traced)
+    entry: Handler | None = None
 
     @functools.wraps(handler)
     def wrapped(event: dict[str, Any], context: Any = None) -> Any:
-        # `sam local` and tests may give no context; only its identifiers are then missing from the log lines.
-        return entry(event, context) if hasattr(context, "aws_request_id") else handler(event, context)
+        nonlocal entry
+        if not hasattr(context, "aws_request_id"):
+            # `sam local` and tests may give no context; only its identifiers are then missing from the log lines.
+            return handler(event, context)
+        if entry is None:
+            active = tracer()
+            capture = (
+                active.capture_lambda_handler(capture_response=False, capture_error=False) if active else None
+            )
+            entry = logger.inject_lambda_context(
+                log_event=False, clear_state=True, correlation_id_path=correlation_id_path
+            )(capture(handler) if capture else handler)
+        return entry(event, context)
 
     return wrapped

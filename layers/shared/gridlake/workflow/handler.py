@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gridlake.platform.errors import PermanentError
-from gridlake.platform.observability import logger, tracer
+from gridlake.platform.observability import logger, subsegment
 from gridlake.platform.s3 import write_json
 from gridlake.platform.settings import Settings
 from gridlake.workflow.context import ExecutionContext, LambdaContext
@@ -56,7 +56,7 @@ def stage(name: str) -> Callable[[StageFunction], StageHandler]:
                     event, stage=name, settings=settings or Settings.from_env(), lambda_context=context
                 )
                 _identify(ctx)
-                with tracer.provider.in_subsegment(f"stage {name}"):
+                with subsegment(f"stage {name}"):
                     result = function(ctx)
                 write_json(ctx.output_ref(), result.output)
                 payload = ctx.merged(result.status, source=result.source, error=result.error)
