@@ -2,7 +2,8 @@
 
 `functions/Makefile` writes it into each function's artifact, so a changed layer changes the function's own code and
 `AutoPublishAlias` publishes a new version. Without it SAM publishes nothing when only a layer changes, and the alias
-silently stays on the old one.
+silently stays on the old one. SAM hashes templates with parameters unresolved as well, so that a changed parameter alone
+publishes nothing either: the file with the parameters of the environments is therefore part of every hash.
 
 Usage: ``python content_hash.py shared [dataframes]`` prints one SHA-256. Standard library only: it runs within `sam build`.
 """
@@ -21,6 +22,8 @@ SOURCES = {
 }
 """What each layer is made from: its folder, the common build rules, the contracts compiled into it."""
 
+PARAMETERS = "samconfig.toml"
+
 
 def files(source: Path) -> Iterator[Path]:
     """The files below `source`, without caches and hidden ones, in an order that does not depend on the disk."""
@@ -37,7 +40,7 @@ def content_hash(layers: list[str], root: Path = ROOT) -> str:
     """SHA-256 over names and bytes of the sources of `layers`; moving a file counts as a change."""
     digest = hashlib.sha256()
     for layer in layers:
-        for source in SOURCES[layer]:
+        for source in (*SOURCES[layer], PARAMETERS):
             for path in files(root / source):
                 content = path.read_bytes()
                 digest.update(f"{layer}:{path.relative_to(root).as_posix()}:{len(content)}\n".encode())

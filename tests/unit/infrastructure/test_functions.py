@@ -145,7 +145,7 @@ def test_listing_a_bucket_is_bounded_by_a_prefix(function: Function) -> None:
     """HeadBucket of the health check is the one exception: it lists nothing."""
     for statement in function.statements:
         if "s3:ListBucket" in statement["Action"] and function.name != "HealthFunction":
-            assert statement["Condition"]["StringLike"]["s3:prefix"], statement
+            assert statement["Condition"]["StringLikeIfExists"]["s3:prefix"], statement
 
 
 def test_functions_of_the_api_snapshot_after_imports_where_told(stacks: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ def checkout(tmp_path: Path) -> Path:
         "layers/dataframes/Makefile",
         "contracts/ons/load.yaml",
         "layers/common.mk",
+        "samconfig.toml",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"content of {name}\n")
@@ -44,6 +45,7 @@ def checkout(tmp_path: Path) -> Path:
         ("contracts/ons/load.yaml", {"shared"}),
         ("layers/dataframes/Makefile", {"dataframes"}),
         ("layers/common.mk", {"shared", "dataframes"}),
+        ("samconfig.toml", {"shared", "dataframes"}),
     ],
 )
 def test_changes_with_what_the_layer_is_made_from(
