@@ -152,6 +152,8 @@ class LocalAws:
             "MINISTACK_HOST": "127.0.0.1",
             "AUTH": "true",
             "LAMBDA_EXECUTOR": "local",
+            # Calls that queue for a worker hold a thread each, and the workers need threads for their own calls.
+            "MINISTACK_WORKER_THREADS": "512",
             # With a live Docker socket MiniStack removes containers at boot.
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
             "IOT_MTLS_ENABLED": "0",

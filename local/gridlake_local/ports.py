@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 SEARCHED = 200
+PATIENCE_SECONDS = 3.0
 
 
 class PortTakenError(RuntimeError):
@@ -21,6 +23,16 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def becomes_free(port: int) -> bool:
+    """Whether a port is free, or gets free in a moment: a killed server's threads hold it a little longer than its pid."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def choose(variable: str, base: int, *, remembered: int | None = None) -> int:
@@ -44,13 +56,14 @@ def choose(variable: str, base: int, *, remembered: int | None = None) -> int:
     if fixed:
         if not fixed.isdigit() or not 0 < int(fixed) < 65536:
             raise PortTakenError(f"{variable}={fixed} is not a port number")
-        if not is_free(int(fixed)):
+        if not becomes_free(int(fixed)):
             raise PortTakenError(
                 f"port {fixed} ({variable}) is taken by another process; choose another or unset it"
             )
         return int(fixed)
-    candidates: list[int] = [*([remembered] if remembered else []), *range(base, base + SEARCHED)]
-    for port in candidates:
+    if remembered and becomes_free(remembered):
+        return remembered
+    for port in range(base, base + SEARCHED):
         if is_free(port):
             return port
     raise PortTakenError(f"no free port from {base} to {base + SEARCHED - 1}; set {variable}")

@@ -46,7 +46,7 @@ def apply() -> None:
             except Exception:  # the next round tries again; the server must not stop for it
                 log.exception("could not save the state of the local AWS")
 
-    logging.getLogger("ministack.core.persistence").setLevel(logging.WARNING)
+    logging.getLogger("persistence").setLevel(logging.WARNING)
     app.app = observe
     seconds = float(os.environ.get("GRIDLAKE_CHECKPOINT_SECONDS", "15"))
     threading.Thread(target=keep_saving, args=(seconds,), daemon=True, name="checkpoint").start()

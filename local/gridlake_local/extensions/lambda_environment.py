@@ -33,6 +33,7 @@ from gridlake_local.extensions import require
 
 WORKER = Path(__file__).with_name("python_worker.py")
 SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
+KEPT_ARCHIVES = 32  # a deployment of this application has about 17
 _unpack_lock = threading.Lock()
 
 
@@ -57,7 +58,19 @@ def unpack(archive: bytes) -> Path:
                 content.extractall(scratch)  # zipfile drops absolute paths and '..' by itself
             scratch.chmod(0o755)
             scratch.rename(folder)
+        os.utime(folder)  # marks the use, see sweep()
     return folder
+
+
+def sweep() -> None:
+    """Remove what workers of a killed server left, and archives that were not used for long."""
+    for path in home().iterdir():
+        if path.name not in {"archives", "runtime"}:
+            shutil.rmtree(path, ignore_errors=True)
+    archives = [path for path in (home() / "archives").glob("*") if path.is_dir()]
+    archives.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in archives[KEPT_ARCHIVES:]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def runtime_sdk() -> Path:
@@ -151,6 +164,8 @@ def apply() -> None:
     )
     missing = [part for part in protocol if part not in lambda_runtime._PYTHON_WORKER_SCRIPT]
     assert not missing, f"MiniStack's worker protocol changed: {missing}"
+
+    sweep()
 
     class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
         """A worker process that sees only its function, layers and SDK."""

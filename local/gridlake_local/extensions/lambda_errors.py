@@ -48,8 +48,9 @@ def apply() -> None:
             elif not answer and body.get("errorType") == "RuntimeError":
                 named = INIT_ERROR.match(body["errorMessage"])
                 if named:
-                    body.update(errorType=named[1], errorMessage=named[2])
-                    result["log"] = body["errorMessage"]
+                    message, _, log = named[2].partition("\n")
+                    body.update(errorType=named[1], errorMessage=message)
+                    result["log"] = log
         return result
 
     lambda_runtime.Worker.invoke = remember

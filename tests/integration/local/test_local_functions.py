@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,6 +51,27 @@ def test_a_function_over_its_timeout_is_killed(probe):
 def test_a_handler_knows_the_time_it_has_left(probe):
     remaining = probe.invoke("nap")["value"]["remaining"]
     assert 3500 < remaining <= 4500
+
+
+def test_a_missing_requirement_shows(probe):
+    answer = probe.client("lambda").invoke(FunctionName=probe.outputs["BrokenFunctionName"])
+    error = json.loads(answer["Payload"].read())
+    assert error["errorType"] == "Runtime.ImportModuleError"
+    assert error["errorMessage"] == "No module named 'a_library_that_nobody_declared'"
+
+
+def test_two_hundred_executions_at_once_all_end(probe):
+    steps, machine = probe.client("stepfunctions"), probe.outputs["StateMachineArn"]
+    arns = [
+        steps.start_execution(stateMachineArn=machine, input='{"do": "write:allowed/many"}')["executionArn"]
+        for _ in range(200)
+    ]
+    deadline = time.monotonic() + 60
+    for arn in arns:
+        while (execution := steps.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            assert time.monotonic() < deadline, "an execution is stuck"
+            time.sleep(0.2)
+        assert json.loads(execution["output"]) == {"answer": {"body": "1"}}
 
 
 def test_concurrent_calls_queue_for_four_workers(probe):

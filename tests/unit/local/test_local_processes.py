@@ -76,7 +76,8 @@ def test_the_tail_of_a_missing_log_is_empty(tmp_path):
 
 
 @pytest.fixture
-def taken():
+def taken(monkeypatch):
+    monkeypatch.setattr(ports, "PATIENCE_SECONDS", 0.1)
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
