@@ -82,6 +82,77 @@ MISTAKES = [
         "no pattern of a column has a group named 'zone'",
     ),
     ("closed: true}", "derive: {kind: hash}}", "must be one of pair"),
+    (
+        "closed: true}",
+        "derive: {kind: pair, inputs: [site, place], order: [LX]}}",
+        "no column is named 'place'",
+    ),
+    ("closed: true}", "derive: {kind: pair, inputs: [site, site]}}", "needs the order of the codes"),
+    ("closed: true}", "closed: true, formats: ['%Y']}", "formats are for dates"),
+    ("combine: sum", "derive: {kind: ordinal}", "ordinal makes a tag"),
+    ("- name: loss_kw", "- name: time", "the name 'time' is kept for when a row is"),
+    ("        physicalName: loss\n", "", "needs a physicalName, a pattern or a derivation"),
+    (
+        "        physicalName: loss\n",
+        "        physicalName: loss\n        primaryKey: true\n",
+        "a field can't be part",
+    ),
+    ("role: tag, closed: true", "role: attribute", "so it must be a tag"),
+    ("{role: field, unit: kW}", "{role: tag}", "a tag is text, 'loss_kw' is number"),
+    ("logicalType: string", "logicalType: object", "'object' is not supported"),
+    (
+        "          - value: LX\n            label: Lisbon\n",
+        "          - value: LX\n            label: 5\n",
+        "5 is not",
+    ),
+    (
+        "zone: Europe/Lisbon",
+        "zone: Europe/Lisbon\n              zones: {instant_utc: Mars}",
+        "unknown time zone 'Mars'",
+    ),
+    ("zone: Europe/Lisbon", "aliases: {moment: [t]}", "none of the columns of the time"),
+    ("zone: Europe/Lisbon", "split: ''", "is empty"),
+    ("interval: PT15M", "stamp: end", "a stamp at the end needs the interval"),
+    ("interval: PT15M", "period_column: period", "period_column needs the interval"),
+    ("min: 0, max: 1000", "fail_file_above: 2, max: 1", "a number from 0 to 1"),
+    (
+        "kind: range, columns: [power_kw], min: 0, max: 1000",
+        "kind: range, columns: [power_kw]",
+        "needs min, max",
+    ),
+    ("kind: range, columns: [power_kw], ", "kind: range, ", "range needs columns"),
+    ("min: 0, max: 1000", "min: low", "must be a number"),
+    (
+        "kind: range, columns: [power_kw], min: 0, max: 1000",
+        "kind: accepted, columns: [site]",
+        "a list of values",
+    ),
+    ("{kind: completeness}", "{kind: identity, terms: {power_kw: 1}, tolerance: 0}", "identity needs terms"),
+    (
+        "{kind: completeness}",
+        "{kind: identity, terms: {power_kw: 0, loss_kw: 1}, tolerance: 0}",
+        "other than 0",
+    ),
+    (
+        "      - id: unique_key\n",
+        "      - {id: n, metric: nullValues, mustBe: 0}\n      - id: unique_key\n",
+        "to a column",
+    ),
+    (
+        "      - id: unique_key\n",
+        "      - {id: n, metric: duplicateValues, mustBe: 3}\n      - id: unique_key\n",
+        "mustBe: 0",
+    ),
+    (
+        "      - id: unique_key\n",
+        "      - {id: n, metric: rowCount, mustNotBe: 3}\n      - id: unique_key\n",
+        "rowCount is read",
+    ),
+    (
+        "      - id: unique_key\n",
+        "      - {id: n, dimension: accuracy}\n      - id: unique_key\n",
+        "neither metric nor",
+    ),
 ]
 
 
@@ -96,6 +167,11 @@ def test_a_mistake_is_found_on_its_line(sound: str, right: str, wrong: str, mess
     at = sound[: sound.index(right)].count("\n") + 1
     # A mistake of a whole column or table (a clash, a missing key) is reported where that begins.
     assert at - 20 <= found[0].line <= at + 6, (found[0].line, at)
+
+
+def test_gaps_can_only_be_counted_with_an_interval(sound: str) -> None:
+    _, problems = validate(sound.replace("interval: PT15M", "shift: P1D"), filename="m.yaml")
+    assert [problem.message for problem in problems] == ["completeness needs the interval of the time"]
 
 
 def test_lines_are_exact(sound: str) -> None:

@@ -17,6 +17,7 @@ DURATION = re.compile(
 """ISO 8601 duration of whole numbers."""
 
 _KEYS = {
+    "role",
     "columns",
     "aliases",
     "template",
@@ -45,6 +46,12 @@ def check_time(node: Mapping[str, Any]) -> Iterator[Found]:
     """Everything wrong with the property named time, as (path below it, message)."""
     own = extension(node)
     place = extension_path(node)
+    if node.get("logicalType", "timestamp") not in ("timestamp", "date", "string") or own.get("role") not in (
+        None,
+        "time",
+    ):
+        yield ("name",), "the name 'time' is kept for when a row is; name this column otherwise"
+        return
     if not own:
         yield (), "the time needs a gridlake custom property that says zone, formats and interval"
         return

@@ -238,8 +238,10 @@ def _check(node: Mapping[str, Any]) -> tuple[str | None, dict[str, Any], tuple[s
         case "duplicateValues":
             return "unique", {}, ()
         case "rowCount":
-            bounds = next(make(node[name]) for name, make in _OPERATORS.items() if name in node)
-            return "row_count", bounds, ()
+            found = [make(node[name]) for name, make in _OPERATORS.items() if name in node]
+            if not found:
+                raise ValueError("rowCount says neither mustBe nor a bound")
+            return "row_count", found[0], ()
     return None, {}, ()
 
 
