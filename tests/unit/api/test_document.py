@@ -1,0 +1,96 @@
+"""The OpenAPI document is valid, deployable, and says what the functions do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS30Validator
+from openapi_spec_validator import validate
+
+from .conftest import DOCUMENT, OWNERS, ROOT, load, resolved
+
+METHODS = ("get", "post", "put", "delete", "patch")
+OPERATIONS = [
+    (path, method, node[method])
+    for path, node in DOCUMENT["paths"].items()
+    for method in METHODS
+    if method in node
+]
+
+
+def test_the_document_is_valid() -> None:
+    validate(DOCUMENT)
+    assert DOCUMENT["openapi"].startswith("3.0.")
+
+
+def routes_of(function: str) -> set[tuple[str, str]]:
+    app = load(function).app
+    found = set()
+    for route in [*app._static_routes, *app._dynamic_routes]:
+        found.add((str(route.path).replace("<", "{").replace(">", "}"), str(route.method).lower()))
+    return found
+
+
+def test_every_route_is_in_the_document_and_every_path_has_a_route() -> None:
+    routes = set().union(*(routes_of(function) for function in OWNERS.values()))
+    assert routes == {(path, method) for path, method, _ in OPERATIONS}
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_operation_is_guarded_validated_and_integrated(
+    path: str, method: str, operation: dict[str, Any]
+) -> None:
+    assert operation["security"] == [{"ApiKey": []}]
+    assert operation["x-amazon-apigateway-request-validator"] == "all"
+    integration = operation["x-amazon-apigateway-integration"]
+    function = OWNERS["/" + path.split("/")[1]].removeprefix("api_").capitalize()
+    assert f"${{{function}FunctionAliaslive}}" in integration["uri"]["Fn::Sub"]
+    assert {"403", "429", "500"} <= set(operation["responses"])
+    assert operation["summary"]
+    assert operation["description"]
+
+
+def test_every_example_fits_its_schema() -> None:
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            if "schema" in node and "example" in node:
+                OAS30Validator(node["schema"]).validate(node["example"])
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(resolved(DOCUMENT["paths"]))
+
+
+@pytest.mark.parametrize("function", OWNERS.values())
+def test_the_sample_event_is_answered_by_a_route(function: str) -> None:
+    event = json.loads((ROOT / "events" / f"{function}.json").read_text())
+    assert (event["resource"], event["httpMethod"].lower()) in routes_of(function)
+    if event["body"]:
+        json.loads(event["body"])
+
+
+@pytest.mark.parametrize("function", OWNERS.values())
+def test_a_function_imports_nothing_heavy(function: str) -> None:
+    heavy = (
+        "pandas",
+        "pyarrow",
+        "numpy",
+        "boto3",
+        "botocore.session",
+        "yaml",
+        "jsonschema",
+        "influxdb_client",
+    )
+    code = (
+        f"import sys; sys.path[:0] = ['layers/shared', 'functions/{function}']; import app; "
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
