@@ -96,7 +96,9 @@ def run_gridlake(csv: Path, out: Path) -> float:
     report = process_file(csv, facts=facts, contract=contract, source=source, out=out)
     assert report.rows_in == report.rows_loaded, report.quarantine
     files = (out / part["path"] for part in report.partitions)
-    return sum(pc.sum(pq.read_table(f, columns=["load_mw"], partitioning=None)["load_mw"]).as_py() for f in files)
+    return sum(
+        pc.sum(pq.read_table(f, columns=["load_mw"], partitioning=None)["load_mw"]).as_py() for f in files
+    )
 
 
 def run_pandas(csv: Path, out: Path) -> float:
@@ -113,7 +115,9 @@ def run_pandas(csv: Path, out: Path) -> float:
         table = pa.Table.from_pandas(part.drop(columns=["year", "month"]), preserve_index=False)
         folder = out / f"year={year}" / f"month={month}"
         folder.mkdir(parents=True)
-        pq.write_table(table, folder / "data.parquet", compression="snappy", coerce_timestamps="ms", flavor="spark")
+        pq.write_table(
+            table, folder / "data.parquet", compression="snappy", coerce_timestamps="ms", flavor="spark"
+        )
         total += part["val_cargaenergiahomwmed"].sum()
     return total
 
@@ -185,7 +189,11 @@ def contend(name: str, csv: Path) -> None:
         total = CONTENDERS[name](csv, Path(folder) / "out")
         seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": seconds, "sum": total, "extra_mb": (peak - before) / 1024, "peak_mb": peak / 1024}))
+    print(
+        json.dumps(
+            {"seconds": seconds, "sum": total, "extra_mb": (peak - before) / 1024, "peak_mb": peak / 1024}
+        )
+    )
 
 
 def measure(name: str, csv: Path, rows: int, repeat: int) -> dict[str, object]:
@@ -218,7 +226,9 @@ def table(results: list[dict[str, object]]) -> str:
 
 def main() -> int:
     """Run the comparison, print it, and fail where the sums differ."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--full", action="store_true", help="also scale from 1 MB to 1 GB")
@@ -248,7 +258,9 @@ def main() -> int:
     if scaling:
         print(table(scaling))
     if options.json:
-        options.json.write_text(json.dumps({"results": results, "scaling": scaling, "times_gridlake": ratios}, indent=1))
+        options.json.write_text(
+            json.dumps({"results": results, "scaling": scaling, "times_gridlake": ratios}, indent=1)
+        )
     sums = [float(str(r["sum"])) for r in results]
     same = all(abs(s - sums[0]) <= 1e-9 * abs(sums[0]) for s in sums)
     print("sums agree" if same else f"sums differ: {sums}")

@@ -18,7 +18,9 @@ _BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, NotImplem
 class BoundedStream(io.RawIOBase):
     """A decompressed stream that stops at the limits and names what is wrong with the archive."""
 
-    def __init__(self, inner: IO[bytes], *, filename: str, kind: Compression, packed: int, limits: Limits) -> None:
+    def __init__(
+        self, inner: IO[bytes], *, filename: str, kind: Compression, packed: int, limits: Limits
+    ) -> None:
         self._inner = inner
         self._filename = filename
         self._kind = kind
@@ -143,7 +145,9 @@ def the_one_member(path: Path, *, filename: str, limits: Limits) -> zipfile.ZipI
     entry = files[0]
     if entry.flag_bits & 0x1:
         raise UnreadableFileError(
-            f"{filename} is a zip protected by a password", code="encrypted_archive", hint="upload it without a password"
+            f"{filename} is a zip protected by a password",
+            code="encrypted_archive",
+            hint="upload it without a password",
         )
     ratio = entry.file_size / max(entry.compress_size, 1)
     if entry.file_size > limits.max_uncompressed or (
@@ -160,4 +164,8 @@ def _unsafe(name: str) -> bool:
 
 def _clutter(name: str) -> bool:
     """Files that operating systems add to zips by themselves."""
-    return name.startswith("__MACOSX/") or PurePosixPath(name).name in {".DS_Store", "Thumbs.db", "desktop.ini"}
+    return name.startswith("__MACOSX/") or PurePosixPath(name).name in {
+        ".DS_Store",
+        "Thumbs.db",
+        "desktop.ini",
+    }

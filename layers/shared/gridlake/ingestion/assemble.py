@@ -69,7 +69,9 @@ class Numbering:
         return self._lookup(shifted)[np.asarray(encoded.indices)]
 
     def _lookup(self, combinations: Iterable[Sequence[int]]) -> npt.NDArray[np.int64]:
-        return np.array([self._numbers.setdefault(tuple(c), len(self._numbers)) for c in combinations], np.int64)
+        return np.array(
+            [self._numbers.setdefault(tuple(c), len(self._numbers)) for c in combinations], np.int64
+        )
 
 
 class Assembler:
@@ -107,7 +109,12 @@ class Assembler:
         tags = {name: codes if every else codes[keep] for name, codes in tags.items()}
         time = rows.time if every or rows.time is None else rows.time[keep]
         plain = [c for c in self._contract.keys if c not in ordinal]
-        if rows.ambiguous is not None and rows.late is not None and time is not None and rows.ambiguous[keep].any():
+        if (
+            rows.ambiguous is not None
+            and rows.late is not None
+            and time is not None
+            and rows.ambiguous[keep].any()
+        ):
             codes = [tags[c.name] for c in plain if c.name in tags]
             time = self._second_readings(time, rows.late[keep], rows.ambiguous[keep], codes)
         for column in ordinal:
@@ -140,7 +147,9 @@ class Assembler:
             lookup[i] = known.setdefault(word, len(known))
         return lookup[codes]
 
-    def _key_codes(self, column: Column, tags: dict[str, Codes], rows: Rows, keep: npt.NDArray[np.bool_]) -> Seconds:
+    def _key_codes(
+        self, column: Column, tags: dict[str, Codes], rows: Rows, keep: npt.NDArray[np.bool_]
+    ) -> Seconds:
         if column.role is Role.TAG:
             return tags[column.name].astype(np.int64)
         words = self._words.setdefault(column.name, {})
@@ -164,7 +173,9 @@ class Assembler:
                     time[i] = late[i]
         return time
 
-    def _ordinal(self, column: Column, rule: Derivation, tags: dict[str, Codes], time: Seconds | None) -> Codes:
+    def _ordinal(
+        self, column: Column, rule: Derivation, tags: dict[str, Codes], time: Seconds | None
+    ) -> Codes:
         words = self._words[column.name]
         inputs = [tags[name] for name in rule.inputs if name in tags]
         count = len(time) if time is not None else len(next(iter(tags.values()), ()))

@@ -69,7 +69,9 @@ def forget_empty(keys: Iterable[str], *, bucket: str, database: str) -> None:
 
 def _dataset(key: str) -> str | None:
     parts = key.split("/")
-    usable = len(parts) >= 3 and parts[0] == "silver" and parts[1] != "uncatalogued" and key.endswith(".parquet")
+    usable = (
+        len(parts) >= 3 and parts[0] == "silver" and parts[1] != "uncatalogued" and key.endswith(".parquet")
+    )
     return parts[1] if usable else None
 
 
@@ -156,7 +158,15 @@ def _partitions(
             for error in answer.get("Errors", []):
                 detail = error.get("ErrorDetail", {})
                 if detail.get("ErrorCode") != "AlreadyExistsException":
-                    raise ClientError({"Error": {"Code": detail.get("ErrorCode", ""), "Message": detail.get("ErrorMessage", "")}}, "BatchCreatePartition")
+                    raise ClientError(
+                        {
+                            "Error": {
+                                "Code": detail.get("ErrorCode", ""),
+                                "Message": detail.get("ErrorMessage", ""),
+                            }
+                        },
+                        "BatchCreatePartition",
+                    )
 
 
 def _tolerating(code: str, call: Any, **arguments: Any) -> Any:

@@ -65,7 +65,9 @@ def sniff(path: Path, *, filename: str, limits: Limits = Limits()) -> FileFacts:
     elif magic.startswith(b"PK") and _zip_format(path) is None:
         entry = the_one_member(path, filename=filename, limits=limits)
         compression, member, whole = "zip", entry.filename, entry.file_size
-    with open_content(path, compression=compression, member=member, filename=filename, limits=limits) as stream:
+    with open_content(
+        path, compression=compression, member=member, filename=filename, limits=limits
+    ) as stream:
         head = _read(stream, texts.HEAD_BYTES)
         kind = _format(head, path=path, compression=compression, filename=filename)
         if kind == "csv":
@@ -79,7 +81,9 @@ def sniff(path: Path, *, filename: str, limits: Limits = Limits()) -> FileFacts:
         from gridlake.ingestion.readers import parquet, workbook
 
         reader = parquet if kind == "parquet" else workbook
-        with open_seekable(path, compression=compression, member=member, filename=filename, limits=limits) as content:
+        with open_seekable(
+            path, compression=compression, member=member, filename=filename, limits=limits
+        ) as content:
             found = reader.inspect(content, filename=filename, limits=limits)
         return replace(
             found, format=kind, size=size, compression=compression, member=member, uncompressed_size=whole
@@ -116,7 +120,9 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 def _format(head: bytes, *, path: Path, compression: Compression | None, filename: str) -> Format:
     if not head.strip(b"\0 \r\n\t\xef\xbb\xbf"):
-        raise UnreadableFileError(f"{filename} has no content but blanks", code="empty_file", hint="upload it again")
+        raise UnreadableFileError(
+            f"{filename} has no content but blanks", code="empty_file", hint="upload it again"
+        )
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(_OLE):
@@ -217,7 +223,9 @@ def _ole(head: bytes, path: Path | None, filename: str) -> Format:
 
 def _nested(filename: str) -> UnreadableFileError:
     return UnreadableFileError(
-        f"{filename} is an archive inside an archive", code="nested_archive", hint="upload the inner file by itself"
+        f"{filename} is an archive inside an archive",
+        code="nested_archive",
+        hint="upload the inner file by itself",
     )
 
 

@@ -38,7 +38,8 @@ def duration(text: str) -> Duration:
     sign = -1 if hit["sign"] else 1
     days = part["W"] * 7 + part["D"]
     return Duration(
-        sign * (part["Y"] * 12 + part["M"]), sign * (days * 86_400 + part["h"] * 3600 + part["m"] * 60 + part["s"])
+        sign * (part["Y"] * 12 + part["M"]),
+        sign * (days * 86_400 + part["h"] * 3600 + part["m"] * 60 + part["s"]),
     )
 
 
@@ -52,7 +53,9 @@ def add(local: Seconds, step: Duration, *, times: int = 1) -> Seconds:
         offset = (dates - months.astype("datetime64[D]")).astype(np.int64)
         target = months + np.timedelta64(step.months * times, "M")
         length = ((target + 1).astype("datetime64[D]") - target.astype("datetime64[D]")).astype(np.int64)
-        moved = (target.astype("datetime64[D]").astype(np.int64) + np.minimum(offset, length - 1)) * 86_400 + rest
+        moved = (
+            target.astype("datetime64[D]").astype(np.int64) + np.minimum(offset, length - 1)
+        ) * 86_400 + rest
     return moved + step.seconds * times
 
 

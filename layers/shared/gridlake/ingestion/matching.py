@@ -68,7 +68,11 @@ def match(facts: FileFacts, contracts: Iterable[Contract]) -> Match:
         if contract.status == "deprecated":
             continue
         binding = bind(facts.header, contract)
-        by_name = any(fnmatch.fnmatchcase(n, p.casefold()) for n in _names(facts.filename) for p in contract.file_patterns)
+        by_name = any(
+            fnmatch.fnmatchcase(n, p.casefold())
+            for n in _names(facts.filename)
+            for p in contract.file_patterns
+        )
         if binding.missing:
             if binding.columns and (by_name or len(binding.known) >= 2):
                 missing[contract.dataset] = binding.missing
@@ -87,16 +91,26 @@ def match(facts: FileFacts, contracts: Iterable[Contract]) -> Match:
         reason = f"{contract.dataset} and {ranked[1][1].dataset} fit equally well"
         return Match(contract=None, score=score, reasons=(reason,), candidates=candidates, missing=missing)
     if not rank[0] and (rank[1] < 0 or score < 0.5):
-        why = "the distance between its stamps differs" if rank[1] < 0 else "most columns of the file are unknown to it"
+        why = (
+            "the distance between its stamps differs"
+            if rank[1] < 0
+            else "most columns of the file are unknown to it"
+        )
         reason = f"the header fits {contract.dataset}, but {why} and the file name is not one of its own"
         return Match(contract=None, score=score, reasons=(reason,), candidates=candidates, missing=missing)
-    reasons = [f"{len(bind(facts.header, contract).known)} of {len(named)} columns are known to {contract.dataset}"]
+    reasons = [
+        f"{len(bind(facts.header, contract).known)} of {len(named)} columns are known to {contract.dataset}"
+    ]
     if rank[0]:
         reasons.append("the file name is one of its patterns")
     if rank[1] > 0:
         reasons.append("the distance between stamps is its interval")
     return Match(
-        contract=contract, score=round(score, 3), reasons=tuple(reasons), candidates=candidates, missing=missing
+        contract=contract,
+        score=round(score, 3),
+        reasons=tuple(reasons),
+        candidates=candidates,
+        missing=missing,
     )
 
 

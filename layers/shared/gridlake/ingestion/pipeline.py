@@ -247,7 +247,9 @@ class Run:
         rows = self._report.rows_in
         if (low is None or rows >= low) and (high is None or rows <= high):
             return
-        bounds = f"{'at least ' + str(low) if low is not None else ''}{' and ' if None not in (low, high) else ''}"
+        bounds = (
+            f"{'at least ' + str(low) if low is not None else ''}{' and ' if None not in (low, high) else ''}"
+        )
         bounds += f"{'at most ' + str(high) if high is not None else ''}"
         message = f"{self._facts.filename} has {rows} rows; {bounds} are expected"
         if rule.severity is Severity.ERROR:
@@ -298,7 +300,12 @@ def _place(contract: Contract, source: SourceRef, out: Path) -> Callable[[Month]
 
     def partition(month: Month) -> Path:
         assert month is not None
-        return folder / f"year={1970 + month // 12:04d}" / f"month={month % 12 + 1:02d}" / f"{source.source_id}.parquet"
+        return (
+            folder
+            / f"year={1970 + month // 12:04d}"
+            / f"month={month % 12 + 1:02d}"
+            / f"{source.source_id}.parquet"
+        )
 
     return partition
 

@@ -113,7 +113,10 @@ def _profile(name: str, column: _Column, facts: FileFacts) -> ColumnProfile:
         kind = "empty"
     elif (found := _time(texts)) is not None:
         kind, (pattern, seconds) = "time", found
-        low, high = (datetime.fromtimestamp(int(s), UTC).replace(tzinfo=None).isoformat() for s in (seconds[0], seconds[-1]))
+        low, high = (
+            datetime.fromtimestamp(int(s), UTC).replace(tzinfo=None).isoformat()
+            for s in (seconds[0], seconds[-1])
+        )
         gaps = np.diff(seconds)
         if len(gaps):
             distances, counts = np.unique(gaps, return_counts=True)

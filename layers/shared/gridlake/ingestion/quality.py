@@ -87,8 +87,14 @@ def _accepted(rows: Rows, rule: Rule) -> tuple[Mask, str, Message]:
             masks[name] = ~np.isnan(given) & ~np.isin(given, numbers)
         elif name in rows.attributes:
             column = pc.cast(rows.attributes[name], pa.string())
-            masks[name] = ~np.asarray(pc.or_(pc.is_in(column, value_set=pa.array(sorted(texts))), pc.is_null(column)))
-    return _any(rows, list(masks.values())), "unknown_code", lambda i: f"{_first(masks, i)} has a value not accepted"
+            masks[name] = ~np.asarray(
+                pc.or_(pc.is_in(column, value_set=pa.array(sorted(texts))), pc.is_null(column))
+            )
+    return (
+        _any(rows, list(masks.values())),
+        "unknown_code",
+        lambda i: f"{_first(masks, i)} has a value not accepted",
+    )
 
 
 def _identity(rows: Rows, rule: Rule) -> tuple[Mask, str, Message]:
@@ -101,8 +107,14 @@ def _identity(rows: Rows, rule: Rule) -> tuple[Mask, str, Message]:
         total += coefficient * rows.fields[name]
     with np.errstate(invalid="ignore"):
         mask = np.abs(total) > tolerance * (1 + 1e-9)
-    formula = " ".join(f"{'+' if c > 0 else '-'} {'' if abs(c) == 1 else f'{abs(c):g} '}{n}" for n, c in terms.items())
-    return mask, "identity_violated", lambda i: f"{formula.lstrip('+ ')} is {total[i]:.6g}, not 0 within {tolerance:g}"
+    formula = " ".join(
+        f"{'+' if c > 0 else '-'} {'' if abs(c) == 1 else f'{abs(c):g} '}{n}" for n, c in terms.items()
+    )
+    return (
+        mask,
+        "identity_violated",
+        lambda i: f"{formula.lstrip('+ ')} is {total[i]:.6g}, not 0 within {tolerance:g}",
+    )
 
 
 def _any(rows: Rows, masks: list[Mask]) -> Mask:

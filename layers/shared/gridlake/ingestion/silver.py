@@ -82,7 +82,9 @@ def _delete(bucket: str, keys: Sequence[str]) -> None:
                 client("s3").delete_object(Bucket=bucket, Key=batch[0])
             continue
         with calling("delete", f"s3://{bucket}/{batch[0]} and {len(batch) - 1} more"):
-            client("s3").delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": k} for k in batch], "Quiet": True})
+            client("s3").delete_objects(
+                Bucket=bucket, Delete={"Objects": [{"Key": k} for k in batch], "Quiet": True}
+            )
 
 
 def _batches(keys: Sequence[str], size: int) -> Iterable[Sequence[str]]:

@@ -52,7 +52,11 @@ def schema_of(contract: Contract, metadata: dict[str, str]) -> pa.Schema:
         ColumnType.DATE: pa.date32(),
         ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
     }
-    columns = [pa.field("time", pa.timestamp("us", tz="UTC"), nullable=False)] if contract.kind is Kind.SERIES else []
+    columns = (
+        [pa.field("time", pa.timestamp("us", tz="UTC"), nullable=False)]
+        if contract.kind is Kind.SERIES
+        else []
+    )
     columns += [pa.field(c.name, pa.dictionary(pa.int32(), pa.string())) for c in contract.tags]
     columns += [pa.field(c.name, pa.float64()) for c in contract.fields]
     columns += [pa.field(c.name, kinds[c.type]) for c in contract.attributes]
@@ -114,7 +118,9 @@ class SilverWriter:
                     break
                 self._flush(partition)
 
-    def finish(self, quarantine: Callable[[list[Rejected]], None]) -> Iterator[tuple[Partition, npt.NDArray[np.int64]]]:
+    def finish(
+        self, quarantine: Callable[[list[Rejected]], None]
+    ) -> Iterator[tuple[Partition, npt.NDArray[np.int64]]]:
         """Complete the files one after the other, each with the keys of its rows.
 
         Rows that give way to another with the same key are handed to `quarantine`.
@@ -179,7 +185,11 @@ class SilverWriter:
             path,
             self._schema,
             compression=COMPRESSION,
-            use_dictionary=["time", *(c.name for c in self._contract.tags), *(c.name for c in self._contract.attributes)],
+            use_dictionary=[
+                "time",
+                *(c.name for c in self._contract.tags),
+                *(c.name for c in self._contract.attributes),
+            ],
             write_statistics=True,
         )
 
@@ -190,7 +200,9 @@ class SilverWriter:
             time = np.concatenate([b.time for b in blocks if b.time is not None])
             arrays.append(pa.array(time * MICROSECOND, pa.int64()).cast(pa.timestamp("us", tz="UTC")))
         for tag in self._contract.tags:
-            arrays.append(_encoded(np.concatenate([b.tags[tag.name] for b in blocks]), self._dictionary(tag.name)))
+            arrays.append(
+                _encoded(np.concatenate([b.tags[tag.name] for b in blocks]), self._dictionary(tag.name))
+            )
         for value in self._contract.fields:
             arrays.append(pa.array(np.concatenate([b.values[value.name] for b in blocks]), from_pandas=True))
         for attribute in self._contract.attributes:
@@ -198,7 +210,9 @@ class SilverWriter:
         arrays.append(pa.array(np.concatenate([b.lines for b in blocks])))
         keys = np.concatenate([b.key for b in blocks])
         if time is not None and not self._whole:
-            start = int(np.datetime64(int(_month_of(time[:1])[0]), "M").astype("datetime64[s]").astype(np.int64))
+            start = int(
+                np.datetime64(int(_month_of(time[:1])[0]), "M").astype("datetime64[s]").astype(np.int64)
+            )
             keys = (keys << _MONTH_BITS) | (time - start)
         return pa.Table.from_arrays(arrays, schema=self._schema), keys
 
@@ -211,7 +225,9 @@ class SilverWriter:
             for part in partition.parts:
                 with pq.ParquetFile(part) as file:
                     for group in range(file.num_row_groups):
-                        writer.write_table(file.read_row_group(group).cast(self._schema), row_group_size=_ROW_GROUP)
+                        writer.write_table(
+                            file.read_row_group(group).cast(self._schema), row_group_size=_ROW_GROUP
+                        )
                 part.unlink()
 
     def _settle(
@@ -231,7 +247,9 @@ class SilverWriter:
             other = f"row {source[drop.winner]}" if drop.winner >= 0 else "another row"
             message = f"row {line} has the key of {other} and {'the same' if drop.identical else 'different'} values"
             reason = "duplicate_identical" if drop.identical else "duplicate_conflicting"
-            found.append(Rejected(reason, "unique", line, message, json.dumps(row, ensure_ascii=False, default=str)))
+            found.append(
+                Rejected(reason, "unique", line, message, json.dumps(row, ensure_ascii=False, default=str))
+            )
         quarantine(found)
         stay = np.ones(len(keys), np.bool_)
         stay[[d.position for d in dropped]] = False
@@ -256,7 +274,9 @@ def _encoded(codes: npt.NDArray[np.int32], words: list[str]) -> pa.DictionaryArr
         null = len(used) > 0 and used[0] < 0
         words = [words[i] for i in used.tolist() if i >= 0]
         codes = codes.astype(np.int32) - int(null)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), pa.array(words, pa.string()))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, pa.int32(), mask=codes < 0), pa.array(words, pa.string())
+    )
 
 
 def _month_of(time: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -74,7 +74,9 @@ class Standardiser:
             position = self._binding.columns.get(column.name)
             if column.role is Role.TAG:
                 self._tag(rows, column, None if position is None else chunk.columns[position])
-            elif column.role is Role.FIELD or (column.role is Role.ATTRIBUTE and column.type is ColumnType.NUMBER):
+            elif column.role is Role.FIELD or (
+                column.role is Role.ATTRIBUTE and column.type is ColumnType.NUMBER
+            ):
                 self._number(rows, column, None if position is None else chunk.columns[position])
             elif column.role is Role.ATTRIBUTE:
                 self._attribute(rows, column, None if position is None else chunk.columns[position])
@@ -94,7 +96,12 @@ class Standardiser:
             return repr(found.text[int(found.which[i])].as_py())
 
         rows.fail(found.missing, "missing_time", "", lambda i: "the row has no time")
-        rows.fail(found.unparsable, "unparsable_time", "", lambda i: f"{shown(i)} is no time in the contract's formats")
+        rows.fail(
+            found.unparsable,
+            "unparsable_time",
+            "",
+            lambda i: f"{shown(i)} is no time in the contract's formats",
+        )
         rows.fail(
             found.nonexistent,
             "nonexistent_local_time",
@@ -103,7 +110,10 @@ class Standardiser:
         )
         if self._contract.time is not None and self._contract.time.ambiguous == "quarantine":
             rows.fail(
-                found.ambiguous, "ambiguous_local_time", "", lambda i: f"{shown(i)} exists twice in {binding.zone}"
+                found.ambiguous,
+                "ambiguous_local_time",
+                "",
+                lambda i: f"{shown(i)} exists twice in {binding.zone}",
             )
 
     def _tag(self, rows: Rows, column: Column, cells: pa.Array | None) -> None:

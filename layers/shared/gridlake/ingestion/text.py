@@ -14,7 +14,9 @@ DELIMITERS = (";", ",", "\t", "|")
 HEAD_BYTES = MIB
 _ODD_LINES = 2000
 _NUMBER = re.compile(r"[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?")
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T].*)?|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}.*")
+_DATE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T].*)?|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}.*"
+)
 
 
 class Layout(NamedTuple):
@@ -172,7 +174,9 @@ def looks_like_header(cells: list[str]) -> bool:
 
 def _surplus_is_empty(rows: list[tuple[int, list[str]]], width: int) -> bool:
     longer = [cells for _, cells in rows if len(cells) > width]
-    return len(longer) > 0.5 * len(rows) and all(not any(c.strip() for c in cells[width:]) for cells in longer)
+    return len(longer) > 0.5 * len(rows) and all(
+        not any(c.strip() for c in cells[width:]) for cells in longer
+    )
 
 
 def _height(cells: list[str]) -> int:
@@ -201,7 +205,9 @@ def find_decimal(rows: tuple[tuple[str, ...], ...], delimiter: str) -> Literal["
             elif points or commas:
                 sign: Literal[".", ","] = "." if points else ","
                 whole, fraction = text.split(sign)
-                grouped = len(fraction) == 3 and fraction.isdigit() and 1 <= len(whole) <= 3 and whole[0] != "0"
+                grouped = (
+                    len(fraction) == 3 and fraction.isdigit() and 1 <= len(whole) <= 3 and whole[0] != "0"
+                )
                 (unsure if grouped else sure)[sign] += 1
     if sure:
         return sure.most_common(1)[0][0]

@@ -44,9 +44,13 @@ def process_uncatalogued(
         unpartitioned=True,
     ).process()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "profile.json").write_text(json.dumps(report.profile, ensure_ascii=False, indent=1, default=str))
+    (folder / "profile.json").write_text(
+        json.dumps(report.profile, ensure_ascii=False, indent=1, default=str)
+    )
     (folder / "draft.yaml").write_text(to_yaml(document))
-    report.notices.append("no contract fits this file: its rows are kept uncatalogued, and a contract is drafted")
+    report.notices.append(
+        "no contract fits this file: its rows are kept uncatalogued, and a contract is drafted"
+    )
     return report
 
 
@@ -54,7 +58,9 @@ def _as_it_is(contract: Contract) -> Contract:
     """The contract without what would refuse rows: only a wrong shape, number or time still does."""
     columns = tuple(_lenient(c) for c in contract.columns)
     time: TimeSpec | None = contract.time
-    return replace(contract, columns=columns, rules=(), time=time, kind=Kind.SERIES if time else Kind.REFERENCE)
+    return replace(
+        contract, columns=columns, rules=(), time=time, kind=Kind.SERIES if time else Kind.REFERENCE
+    )
 
 
 def _lenient(column: Column) -> Column:

@@ -39,7 +39,9 @@ def repeated(keys: Keys) -> npt.NDArray[np.int64]:
     return rows[np.argsort(keys[rows], kind="stable")]
 
 
-def resolve(keys: Keys, rows: npt.NDArray[np.int64], content: Callable[[pa.Array], pa.Table], keep: Keep) -> list[Dropped]:
+def resolve(
+    keys: Keys, rows: npt.NDArray[np.int64], content: Callable[[pa.Array], pa.Table], keep: Keep
+) -> list[Dropped]:
     """Decide which of the `rows` with repeated keys stay.
 
     Identical rows keep the first. Of rows that differ, `keep` says which stays; those identical to the one that

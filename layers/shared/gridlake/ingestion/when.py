@@ -100,7 +100,9 @@ class Clock:
     def _joined(self, parts: list[pa.Array]) -> pa.Array:
         if len(parts) > 1 or self._spec.template != "{0}":
             columns = [p.to_pylist() for p in parts]
-            text = pa.array([self._spec.template.format(*row) for row in zip(*columns, strict=True)], pa.string())
+            text = pa.array(
+                [self._spec.template.format(*row) for row in zip(*columns, strict=True)], pa.string()
+            )
         else:
             text = parts[0]
         if self._spec.split:

@@ -55,7 +55,9 @@ class _Parser:
             return Chunk(columns={}, lines=repaired.lines, raw=_pick([]), rejected=repaired.rejected)
         table = self._table(repaired.data, strict=False)
         if table is None or table.num_rows != len(repaired.records):
-            return self._one_by_one(repaired.data, repaired.records, repaired.lines.tolist(), repaired.rejected)
+            return self._one_by_one(
+                repaired.data, repaired.records, repaired.lines.tolist(), repaired.rejected
+            )
         return Chunk(
             columns=_columns(table),
             lines=repaired.lines,
@@ -126,13 +128,17 @@ class _Parser:
 
         rows = list(
             csv.reader(
-                io.StringIO(data.decode(), newline=""), delimiter=self._facts.delimiter, quotechar=self._facts.quote
+                io.StringIO(data.decode(), newline=""),
+                delimiter=self._facts.delimiter,
+                quotechar=self._facts.quote,
             )
         )
         columns: dict[int, pa.Array] = {
             i: pa.array([row[i] for row in rows], pa.string()) for i in self._wanted.positions
         }
-        return Chunk(columns=columns, lines=np.asarray(lines, np.int64), raw=_pick(records), rejected=rejected)
+        return Chunk(
+            columns=columns, lines=np.asarray(lines, np.int64), raw=_pick(records), rejected=rejected
+        )
 
 
 def _columns(table: pa.Table) -> dict[int, pa.Array]:

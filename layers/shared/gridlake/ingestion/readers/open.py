@@ -10,7 +10,9 @@ from gridlake.ingestion.facts import FileFacts, Limits
 from gridlake.ingestion.readers.chunk import Chunk, Wanted
 
 
-def read_chunks(path: Path, facts: FileFacts, wanted: Wanted, *, limits: Limits) -> Iterator[Callable[[], Chunk]]:
+def read_chunks(
+    path: Path, facts: FileFacts, wanted: Wanted, *, limits: Limits
+) -> Iterator[Callable[[], Chunk]]:
     """Rows of a file in order, as calls that each give a `Chunk`.
 
     Raises

@@ -96,7 +96,10 @@ def _text(column: pa.Array) -> pa.Array:
             text = pc.binary_join_element_wise(text, "Z", "")
         return pa.DictionaryArray.from_arrays(codes.indices, text)
     if pa.types.is_floating(kind):
-        values = [None if v is None else str(int(v)) if float(v).is_integer() else repr(v) for v in column.to_pylist()]
+        values = [
+            None if v is None else str(int(v)) if float(v).is_integer() else repr(v)
+            for v in column.to_pylist()
+        ]
         return pa.array(values, pa.string())
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())

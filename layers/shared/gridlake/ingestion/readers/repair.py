@@ -35,7 +35,9 @@ class Repairer:
         Position of the column that takes the surplus fields of a row, if any.
     """
 
-    def __init__(self, header: Sequence[str], *, delimiter: str, quote: str, merge_surplus: int | None) -> None:
+    def __init__(
+        self, header: Sequence[str], *, delimiter: str, quote: str, merge_surplus: int | None
+    ) -> None:
         self._header = [h.strip() for h in header]
         self._width = len(header)
         self._least = max((i + 1 for i, name in enumerate(header) if name), default=self._width)
@@ -107,7 +109,9 @@ class Repairer:
     def _fit(self, fields: list[str], number: int, text: str) -> list[str] | Rejected:
         count = len(fields)
         if count >= self._least and [f.strip() for f in fields[: self._least]] == self._header[: self._least]:
-            return Rejected("repeated_header", "", number, f"line {number} repeats the header", text[:_MAX_RAW])
+            return Rejected(
+                "repeated_header", "", number, f"line {number} repeats the header", text[:_MAX_RAW]
+            )
         if count > self._width:
             while len(fields) > self._width and not fields[-1].strip():
                 fields.pop()

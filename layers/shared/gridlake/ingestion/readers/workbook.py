@@ -49,9 +49,7 @@ def inspect(content: IO[bytes], *, filename: str, limits: Limits) -> FileFacts:
             header = header[:-1]
         if found is None:
             sample = tuple(tuple(r) for _, r in shown[hit[1] + 1 :][:200])
-            words = tuple(
-                tuple(c for c in raw if isinstance(c, str)) for n, raw in rows if n > line
-            )
+            words = tuple(tuple(c for c in raw if isinstance(c, str)) for n, raw in rows if n > line)
             found = FileFacts(
                 filename=filename,
                 format="xlsx",
@@ -71,7 +69,13 @@ def inspect(content: IO[bytes], *, filename: str, limits: Limits) -> FileFacts:
         )
     notices = (f"sheets without this table were not read: {', '.join(other)}",) if other else ()
     return FileFacts(
-        **{**found.as_dict(), "header": found.header, "sample": found.sample, "sheets": tuple(same), "notices": notices}
+        **{
+            **found.as_dict(),
+            "header": found.header,
+            "sample": found.sample,
+            "sheets": tuple(same),
+            "notices": notices,
+        }
     )
 
 
@@ -109,7 +113,9 @@ def _chunk(part: list[tuple[int, list[Any]]], facts: FileFacts, wanted: Wanted) 
     for i in wanted.positions:
         values = [_cell(cells, i) for cells in kept]
         if i in wanted.numbers and all(type(v) in (float, int) or v in ("", None) for v in values):
-            columns[i] = pa.array([float(v) if type(v) in (float, int) else None for v in values], pa.float64())
+            columns[i] = pa.array(
+                [float(v) if type(v) in (float, int) else None for v in values], pa.float64()
+            )
         else:
             sign = facts.decimal if i in wanted.numbers else "."
             text = pa.array([as_text(v, decimal=sign) for v in values], pa.string())
