@@ -103,6 +103,10 @@ def _check(samples: list[Any], reports: list[dict[str, Any]]) -> None:
                 f"{sample.path.name} did not load: {entry['error'].get('message')}",
                 hint=entry["error"].get("hint"),
             )
+        if entry["dataset"] != sample.dataset:
+            raise CommandError(
+                f"{sample.path.name} was taken for {entry['dataset']}, it is {sample.dataset}."
+            )
         quarantined = sum(sample.quarantined.values())
         if (entry["rows_in"], entry["rows_quarantined"]) != (sample.rows_in, quarantined):
             raise CommandError(
@@ -128,7 +132,7 @@ def _next_steps(plot: Path, status: Status) -> None:
         f"plot             {plot}",
         "go on            gridlake datasets",
         "                 gridlake ingest YOUR_FILE.csv",
-        "                 gridlake query ons_energy_balance_hourly --measure solar_mw --window 1d --aggregate mean",
+        "                 gridlake query ons_energy_balance_hourly --measure solar_generation_mw --window 1d --aggregate mean",
         "                 gridlake verify",
         "stop             gridlake down",
         f"over HTTP        curl -H 'x-api-key: KEY' {status.api_url}/datasets   (keys: gridlake status)",

@@ -9,7 +9,7 @@ import numpy as np
 
 from gridlake_samples import ons_system, shapes
 from gridlake_samples.model import SampleFile
-from gridlake_samples.ons_plants import HYDROLOGY_HEADER, hydrology_rows
+from gridlake_samples.ons_plants import HYDROLOGY_HEADER, HYDROLOGY_TIME, hydrology_rows
 from gridlake_samples.shapes import Times
 from gridlake_samples.text import decimals, stamps, write_csv
 
@@ -110,9 +110,9 @@ def _saved_in_excel(out: Path, seed: int, year: int) -> SampleFile:
     """BOM, CRLF, and dd/mm/yyyy beside ISO stamps in one column."""
     rows = []
     for i, row in enumerate(hydrology_rows(seed, year, reservoirs=1, days=60)):
-        stamp = row[9]
+        stamp = row[HYDROLOGY_TIME]
         changed = f"{stamp[8:10]}/{stamp[5:7]}/{stamp[:4]} 00:00:00" if i < 30 else stamp
-        rows.append((*row[:9], changed, *row[10:]))
+        rows.append((*row[:HYDROLOGY_TIME], changed, *row[HYDROLOGY_TIME + 1 :]))
     path = out / f"DADOS_HIDROLOGICOS_RES_{year}_excel__synthetic.csv"
     count = write_csv(path, HYDROLOGY_HEADER, rows, newline="\r\n", encoding="utf-8-sig")
     return SampleFile(

@@ -243,9 +243,12 @@ def installed_capacity(out: Path, seed: int, year: int) -> SampleFile:
 
 
 HYDROLOGY_HEADER = (
-    "id_subsistema;nom_subsistema;tip_reservatorio;nom_bacia;nom_ree;id_reservatorio;nom_reservatorio;num_ordemcs;"
-    "cod_usina;din_instante;val_nivelmontante;val_niveljusante;val_volumeutilcon;val_vazaoafluente;val_vazaodefluente"
+    "id_subsistema;nom_subsistema;tip_reservatorio;nom_bacia;nom_ree;nom_reservatorio;cod_usina;din_instante;"
+    "val_nivelmontante;val_niveljusante;val_volumeutilcon;val_vazaoafluente;val_vazaoturbinada;val_vazaovertida;"
+    "val_vazaodefluente;val_vazaonatural;val_vazaoincremental;val_vazaoevaporacaoliquida;val_vazaousoconsuntivo"
 )
+HYDROLOGY_TIME = 7
+"""Position of the stamp."""
 
 
 def hydrology_rows(
@@ -260,20 +263,13 @@ def hydrology_rows(
         noise = shapes.slow_noise(len(times), shapes.generator(seed, "reservoir", number))
         volume = np.clip(58 + 25 * shapes.season(times, 120) + 2 * noise, 0, 100)
         inflow = 900 * (1 + 0.6 * shapes.season(times, 50)) * np.clip(1 + 0.15 * noise, 0.3, None)
-        left: Row = (
-            code,
-            NAMES[code].capitalize(),
-            "RCU",
-            "BACIA SINTÉTICA",
-            "REE SINTÉTICO",
-            f"SINR{number:02}",
-        )
-        left += (f"RESERVATÓRIO SINTÉTICO {number}", str(number), str(900 + number))
+        left: Row = (code, NAMES[code].capitalize(), "RCU", "BACIA SINTÉTICA", "REE SINTÉTICO")
+        left += (f"RESERVATÓRIO SINTÉTICO {number}", str(900 + number))
         for i, day in enumerate(dates):
-            levels = (f"{300 + number + volume[i] / 10:.2f}", f"{250 + number:.2f}")
-            rows.append(
-                (*left, day, *levels, f"{volume[i]:.2f}", f"{inflow[i]:.1f}", f"{inflow[i] * 0.97:.1f}")
-            )
+            turbined, spilled = inflow[i] * 0.95, inflow[i] * 0.02
+            levels = (f"{300 + number + volume[i] / 10:.2f}", f"{250 + number:.2f}", f"{volume[i]:.2f}")
+            flows = (inflow[i], turbined, spilled, turbined + spilled, inflow[i] * 1.01, inflow[i] * 0.4)
+            rows.append((*left, day, *levels, *(f"{flow:.1f}" for flow in flows), "7", "26"))
     return rows
 
 
