@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridlake.api import services
 from gridlake.platform.clients import client
-from gridlake.platform.errors import ConflictError, InvalidRequestError, NotFoundError
+from gridlake.platform.errors import ConflictError, InvalidRequestError, NotFoundError, PermanentError
 
 if TYPE_CHECKING:
     from gridlake.platform.settings import Settings
@@ -49,14 +49,26 @@ def page(settings: Settings, parameters: Mapping[str, str]) -> dict[str, Any]:
         raise InvalidRequestError(
             f"there is no status {status[:64]!r}", pointer="/status", allowed=list(STATUSES)
         )
-    items, cursor = services.ledger(settings).list(
-        limit=_limit(parameters.get("limit")),
-        cursor=parameters.get("cursor") or None,
-        status=status,
-        dataset=parameters.get("dataset") or None,
-        key=parameters.get("key") or None,
-    )
-    return {"items": [shown(item) for item in items], "next_cursor": cursor}
+    cursor = parameters.get("cursor") or None
+    try:
+        items, following = services.ledger(settings).list(
+            limit=_limit(parameters.get("limit")),
+            cursor=cursor,
+            status=status,
+            dataset=parameters.get("dataset") or None,
+            key=parameters.get("key") or None,
+        )
+    except PermanentError as error:
+        # A cursor of other filters is well-formed, but names no place in this list.
+        if cursor is None or error.details.get("aws_code") != "ValidationException":
+            raise
+        raise InvalidRequestError(
+            "the cursor belongs to another list",
+            code="invalid_cursor",
+            pointer="/cursor",
+            hint="start again without cursor, and keep the filters the same from page to page",
+        ) from error
+    return {"items": [shown(item) for item in items], "next_cursor": following}
 
 
 def one(settings: Settings, ingestion_id: str) -> dict[str, Any]:
