@@ -111,8 +111,13 @@ def _record(
     accounted: Mapping[str, Any],
 ) -> None:
     seconds = round((clock.now() - clock.parse(ctx.execution.started_at)).total_seconds(), 3)
+    lineage = {"raw": source.ref.uri, "execution": ctx.execution.id, "silver": []}
+    if rejected := (error.get("details") or {}).get("quarantine_uri"):
+        lineage["quarantine"] = rejected
     shown = {name: error[name] for name in ("code", "message", "hint") if error.get(name)}
-    ledger.fail(source.ingestion_id, ctx.execution.name, error=shown, seconds=seconds, **accounted)
+    ledger.fail(
+        source.ingestion_id, ctx.execution.name, error=shown, seconds=seconds, lineage=lineage, **accounted
+    )
 
 
 def _alert(ctx: ExecutionContext, manifest: Mapping[str, Any]) -> None:

@@ -60,8 +60,9 @@ def process(ctx: ExecutionContext) -> StageResult:
         )
         try:
             report = process_file(path, facts=facts, contract=contract, source=origin, out=out)
-        except PermanentError:
-            _keep_quarantine(ctx, out)
+        except PermanentError as error:
+            if kept := _keep_quarantine(ctx, out):
+                error.details["quarantine_uri"] = kept
             raise
         path.unlink()
         previous, published = _publish(ctx, ledger, out)
@@ -119,16 +120,21 @@ def _concerns_influx(registry: Registry, contract: Contract | None, previous: li
     return any(c.kind is Kind.SERIES for c in (contract, *before) if c is not None)
 
 
-def _keep_quarantine(ctx: ExecutionContext, out: Path) -> None:
-    """Keep the quarantined rows of a file that failed as a whole: they say why."""
+def _keep_quarantine(ctx: ExecutionContext, out: Path) -> str | None:
+    """Keep the quarantined rows of a file that failed as a whole, for they say why; answers where.
+
+    They do not replace those of the version that is loaded.
+    """
     from gridlake.platform.aws_errors import calling
     from gridlake.platform.clients import client
 
     bucket = ctx.settings.quarantine_bucket
     for path in (out / "quarantine").rglob("*.parquet"):
-        key = path.relative_to(out).as_posix()
+        key = f"quarantine/{path.parent.name}/rejected/{ctx.source.ingestion_id}.parquet"
         with calling("write", f"s3://{bucket}/{key}"):
             client("s3").upload_file(str(path), bucket, key)
+        return f"s3://{bucket}/{key}"
+    return None
 
 
 def _quarantine_uri(ctx: ExecutionContext, report: ProcessReport) -> str | None:
