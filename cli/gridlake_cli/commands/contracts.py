@@ -52,10 +52,11 @@ def _draft(path: Path) -> str:
     from gridlake.contracts.draft import draft as propose
     from gridlake.contracts.draft import to_yaml
     from gridlake.ingestion.detect import sniff
-    from gridlake.ingestion.profile import profile
+    from gridlake.ingestion.facts import Limits
+    from gridlake.ingestion.profiling import profile_file
 
     facts = sniff(path, filename=path.name)
-    return to_yaml(propose(profile(path, facts=facts), filename=path.name))
+    return to_yaml(propose(profile_file(path, facts, limits=Limits()), filename=path.name))
 
 
 @app.command()

@@ -128,3 +128,24 @@ def test_sparkline_averages_and_keeps_gaps() -> None:
     assert sparkline([0.0, 7.0, None, 3.5]) == "▁█ ▅"
     assert len(sparkline([float(n) for n in range(500)])) == 60
     assert sparkline([None, None]) == ""
+
+
+def test_draft_validates_without_a_platform(gridlake: Run, stub: Stub, tmp_path: Path) -> None:
+    table = tmp_path / "transformer.csv"
+    table.write_text("date,OT\n" + "".join(f"2017-03-01 {hour:02}:00:00,{hour}.5\n" for hour in range(24)))
+    drafted = tmp_path / "transformer.yaml"
+    ran = gridlake("contracts", "draft", table, "-o", drafted)
+    assert ran.code == 0, ran.err
+    assert gridlake("contracts", "validate", drafted).code == 0
+    assert "kind: DataContract" in gridlake("contracts", "draft", table).out
+    assert gridlake("contracts", "draft", tmp_path / "none.csv").code == 2
+    assert not stub.requests
+
+
+def test_validate_names_file_and_line(gridlake: Run, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("id: x\nschema: [\n")
+    ran = gridlake("contracts", "validate", wrong)
+    assert ran.code == 1
+    assert f"{wrong}:3:" in ran.out
+    assert gridlake("contracts", "validate", wrong, "--json").json[0]["severity"] == "error"
