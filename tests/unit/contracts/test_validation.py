@@ -18,6 +18,11 @@ def test_a_sound_contract_has_no_problem(sound: str) -> None:
     assert contract.column("power_kw").source_unit == "W"
 
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
+)
+"""Nested aliases: nine lines that unfold to a thousand million values."""
+
 MISTAKES = [
     ("unit: kW, source_unit: W", "unit: kWatt, source_unit: W", "unknown unit 'kWatt'; known: "),
     ("unit: kW, source_unit: W", "unit: kw, source_unit: W", "did you mean 'kW'"),
@@ -206,6 +211,7 @@ def test_all_problems_are_listed_at_once(sound: str) -> None:
         ("id: x\nid: y\n", "'id' is here twice"),
         ("a: &a [*a]\n", "refers to itself"),
         ("x" * (MAX_BYTES + 1), "larger than"),
+        (BOMB, "aliases unfolded"),
     ],
 )
 def test_what_is_no_contract_is_said_to_be_none(text: str, message: str) -> None:

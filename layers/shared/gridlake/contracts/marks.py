@@ -10,6 +10,10 @@ import yaml
 Path = tuple[str | int, ...]
 
 
+MAX_NODES = 200_000
+"""Values a document may hold once its aliases are unfolded: nested aliases can make a page of text explode."""
+
+
 class Marked:
     """A YAML document and where its parts are.
 
@@ -49,6 +53,8 @@ class Marked:
         if id(node) in above:
             raise yaml.YAMLError(f"line {node.start_mark.line + 1}: an anchor refers to itself")
         self._marks.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+        if len(self._marks) > MAX_NODES:
+            raise yaml.YAMLError(f"more than {MAX_NODES:,} values, aliases unfolded")
         within = above | {id(node)}
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
