@@ -183,17 +183,20 @@ def contend(name: str, csv: Path) -> None:
         import duckdb  # noqa: F401
     if name == "gridlake":
         import gridlake.ingestion.pipeline  # noqa: F401
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resource.getrusage(resource.RUSAGE_SELF)
     with tempfile.TemporaryDirectory(dir=csv.parent) as folder:
         started = time.perf_counter()
         total = CONTENDERS[name](csv, Path(folder) / "out")
         seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        json.dumps(
-            {"seconds": seconds, "sum": total, "extra_mb": (peak - before) / 1024, "peak_mb": peak / 1024}
-        )
-    )
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    answer = {
+        "seconds": seconds,
+        "cpu_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "sum": total,
+        "extra_mb": (after.ru_maxrss - before.ru_maxrss) / 1024,
+        "peak_mb": after.ru_maxrss / 1024,
+    }
+    print(json.dumps(answer))
 
 
 def measure(name: str, csv: Path, rows: int, repeat: int) -> dict[str, object]:
@@ -209,6 +212,7 @@ def measure(name: str, csv: Path, rows: int, repeat: int) -> dict[str, object]:
         "rows": rows,
         "mb": round(csv.stat().st_size / 1e6, 1),
         "seconds": round(best["seconds"], 3),
+        "cpu_seconds": round(min(r["cpu_seconds"] for r in runs), 3),
         "rows_per_second": round(rows / best["seconds"]),
         "peak_mb": round(max(r["peak_mb"] for r in runs)),
         "extra_mb": round(max(r["extra_mb"] for r in runs)),
@@ -218,7 +222,7 @@ def measure(name: str, csv: Path, rows: int, repeat: int) -> dict[str, object]:
 
 def table(results: list[dict[str, object]]) -> str:
     """Results as a Markdown table."""
-    names = ["contender", "rows", "mb", "seconds", "rows_per_second", "peak_mb", "extra_mb"]
+    names = ["contender", "rows", "mb", "seconds", "cpu_seconds", "rows_per_second", "peak_mb", "extra_mb"]
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     lines += ["| " + " | ".join(str(r[n]) for n in names) + " |" for r in results]
     return "\n".join(lines)
