@@ -22,6 +22,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from influxdb_client import InfluxDBClient
+from influxdb_client.client.write_api import SYNCHRONOUS
+from line_protocol import FIELDS, PLANTS, TAGS, table_of
+from urllib3 import make_headers
+
 from gridlake.contracts.model import Column, ColumnType, Contract, Kind, Role
 from gridlake.timeseries.checkpoint import FileCheckpoint
 from gridlake.timeseries.credentials import Credentials
@@ -30,17 +35,12 @@ from gridlake.timeseries.line_protocol import Serialiser
 from gridlake.timeseries.loader import load_partitions
 from gridlake.timeseries.partitions import PartitionRef
 from gridlake_local.influx import InfluxInfo, InfluxServer
-from influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
-
-from urllib3 import make_headers
-
-from line_protocol import FIELDS, PLANTS, TAGS, table_of
 
 BATCH = 8_192
 
 
 def contract_of(dataset: str) -> Contract:
+    """Contract of the benchmark's table."""
     tags = [Column(name=name, role=Role.TAG, key=True) for name in TAGS]
     fields = [Column(name=name, role=Role.FIELD, type=ColumnType.NUMBER) for name in FIELDS]
     return Contract(
@@ -55,6 +55,7 @@ def contract_of(dataset: str) -> Contract:
 
 
 def load_ours(silver: Path, handler: InfluxDBHandler, measurement: str, folder: Path) -> None:
+    """Load as the ingestion workflow does."""
     checkpoint = FileCheckpoint(folder / f"{measurement}.json")
     report = load_partitions(
         [PartitionRef(str(silver))], contract_of(measurement), handler, checkpoint, lambda: 900.0
@@ -64,6 +65,7 @@ def load_ours(silver: Path, handler: InfluxDBHandler, measurement: str, folder: 
 
 
 def load_stock(silver: Path, info: InfluxInfo, measurement: str) -> None:
+    """Load as a user of influxdb-client does."""
     client = InfluxDBClient(url=info.url, token="-", org="-", timeout=60_000)
     client.api_client.set_default_header(
         "Authorization", make_headers(basic_auth=f"{info.username}:{info.password}")["authorization"]
@@ -93,6 +95,7 @@ def load_stock(silver: Path, info: InfluxInfo, measurement: str) -> None:
 
 
 def ready_made(silver: Path, measurement: str) -> list[memoryview]:
+    """The partition as payloads that need only be sent."""
     serialiser = Serialiser(measurement, tags=TAGS, fields=FIELDS)
     return [
         lines.payload(start, start + BATCH)
@@ -102,11 +105,13 @@ def ready_made(silver: Path, measurement: str) -> list[memoryview]:
 
 
 def post(payloads: list[memoryview], handler: InfluxDBHandler) -> None:
+    """Send ready-made payloads by two writers."""
     with ThreadPoolExecutor(2) as writers:
         list(writers.map(handler.write, payloads))
 
 
 def timed(action: Callable[[], None]) -> float:
+    """Seconds of wall clock."""
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
@@ -123,6 +128,7 @@ def same(handler: InfluxDBHandler, measurement: str, table: pa.Table) -> bool:
 
 
 def main() -> None:
+    """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=1_000_000)
     options.add_argument("--peer-rows", type=int, default=200_000)
@@ -178,6 +184,7 @@ def measure(
 
 
 def print_result(result: dict[str, Any], version: str) -> None:
+    """Print JSON and the rows of a table."""
     print(json.dumps(result))
     print(f"| load into InfluxDB {version} | rows/s |")
     print("|---|---|")

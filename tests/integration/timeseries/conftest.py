@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from gridlake.contracts.model import Contract
 from gridlake.timeseries.handler import InfluxDBHandler
 from gridlake.timeseries.partitions import PartitionRef
 from gridlake_local.influx import InfluxInfo, InfluxServer
-
 from tests.integration.timeseries.support import SilverRow, contract_named, free_port, handler_of
 
 _numbers = itertools.count()

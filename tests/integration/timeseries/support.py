@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+
 from gridlake.contracts.model import Column, ColumnType, Contract, Kind, Role
 from gridlake.timeseries.credentials import Credentials
 from gridlake.timeseries.handler import InfluxDBHandler
@@ -100,7 +101,8 @@ def stub_server(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[Stub]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             """Keep the test output clean."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from gridlake.timeseries.errors import LineProtocolError
 from gridlake.timeseries.handler import InfluxDBHandler, quote_identifier
 from gridlake.timeseries.line_protocol import serialise

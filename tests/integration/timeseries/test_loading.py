@@ -12,6 +12,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+from moto import mock_aws
+
 from gridlake.contracts.model import Contract
 from gridlake.timeseries import loader
 from gridlake.timeseries.checkpoint import FileCheckpoint, Progress, S3Checkpoint
@@ -25,8 +27,6 @@ from gridlake.timeseries.handler import InfluxDBHandler
 from gridlake.timeseries.loader import load_partitions
 from gridlake.timeseries.partitions import PartitionRef
 from gridlake_local.influx import InfluxInfo, InfluxServer
-from moto import mock_aws
-
 from tests.integration.timeseries.conftest import Silver
 from tests.integration.timeseries.support import contract_named, free_port, handler_of, hours, stub_server
 
@@ -109,8 +109,10 @@ def test_a_process_killed_midway_is_taken_up(
 ) -> None:
     ref = silver(hours(700), row_group_size=100)
     killed = subprocess.run(
-        [sys.executable, "-c", CRASHING, influx.url, influx.username, influx.password, contract.dataset]
-        + [ref.uri, str(tmp_path / "checkpoint.json")],
+        [
+            *(sys.executable, "-c", CRASHING, influx.url, influx.username, influx.password),
+            *(contract.dataset, ref.uri, str(tmp_path / "checkpoint.json")),
+        ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         check=False,
     )

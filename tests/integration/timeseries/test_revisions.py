@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+
 from gridlake.contracts.model import Contract
 from gridlake.timeseries import replacement
 from gridlake.timeseries.checkpoint import FileCheckpoint
@@ -14,7 +15,6 @@ from gridlake.timeseries.loader import load_partitions
 from gridlake.timeseries.partitions import PartitionRef
 from gridlake.timeseries.reconciliation import verify, verify_months
 from gridlake.timeseries.replacement import ReplacementReport, reconcile_source
-
 from tests.integration.timeseries.conftest import Silver
 from tests.integration.timeseries.support import hours
 

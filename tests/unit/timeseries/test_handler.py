@@ -17,6 +17,8 @@ from urllib.parse import parse_qs
 
 import boto3
 import pytest
+from moto import mock_aws
+
 from gridlake.platform.errors import PermanentError
 from gridlake.timeseries import _transport, _v2
 from gridlake.timeseries.credentials import Credentials, SecretCredentials
@@ -27,8 +29,6 @@ from gridlake.timeseries.errors import (
     InfluxUnsupportedError,
 )
 from gridlake.timeseries.handler import InfluxDBHandler, quote_identifier, quote_string
-from moto import mock_aws
-
 from tests.integration.timeseries.support import free_port, stub_server
 
 NO_CONTENT = (204, {}, b"")
@@ -234,9 +234,9 @@ def test_refused_credentials_are_read_again_once(version: int) -> None:
 
 
 def test_forbidden_is_not_retried() -> None:
-    with stub_server((403, {}, b'{"error":"not authorized to write"}')) as stub:
-        with pytest.raises(InfluxCredentialsError, match="not authorized"):
-            connected(stub.url, 1).write(LINE)
+    refusal = (403, {}, b'{"error":"not authorized to write"}')
+    with stub_server(refusal) as stub, pytest.raises(InfluxCredentialsError, match="not authorized"):
+        connected(stub.url, 1).write(LINE)
     assert len(stub.requests) == 1
 
 

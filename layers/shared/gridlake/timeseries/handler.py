@@ -33,7 +33,8 @@ class Series:
     columns
         Column names, ``time`` first.
     values
-        Rows in column order; times are integers since the epoch in the unit asked for.
+        Rows in column order; times are integers since the epoch in the unit asked for. InfluxDB prints whole floats
+        without a point, so they come as integers: `float` gives the exact value back.
     """
 
     name: str
