@@ -179,7 +179,7 @@ def show_answer(answer: dict[str, Any], *, rows: int | None = None) -> None:
     left = len(answer["rows"]) - len(shown)
     if left > 0:
         output.message(f"… and {left:,} rows more", style="dim")
-    if answer.get("truncated"):
+    if answer.get("truncated") and not answer.get("notices"):
         output.message(
             "The answer is cut at the limit: narrow the range, widen the window, or raise --limit.",
             style="yellow",
