@@ -90,3 +90,11 @@ def test_lengths_are_written_in_the_widest_unit() -> None:
     assert [duration(dt.timedelta(**part)) for part in ({"days": 31}, {"hours": 25}, {"seconds": 90}, {"microseconds": 7})] == [
         "31d", "25h", "90s", "7u",
     ]  # fmt: skip
+
+
+def test_no_statement_asks_for_more_than_a_page() -> None:
+    first, second = statements(limit=10_000)
+    assert first.endswith("LIMIT 10000")
+    assert second.endswith("LIMIT 1 OFFSET 10000")
+    assert statements(limit=5, window="1d")[0].endswith("LIMIT 6")
+    assert statements(limit=10_000, window="1d")[0].endswith("LIMIT 31")

@@ -13,11 +13,14 @@ import datetime as dt
 
 from gridlake.platform.errors import InvalidRequestError
 from gridlake.questions.ir import Aggregate, MeasureTerm, SeriesQuery, TagFilter
-from gridlake.questions.plan import Integrate, Plan, Run, edge_notices, nanoseconds, runs
+from gridlake.questions.plan import Integrate, Plan, Run, TooLargeError, edge_notices, nanoseconds, runs
 from gridlake.questions.times import fixed_interval
 
-MAX_NATIVE_ROWS = 200_000
-"""Rows of one statement that an operator reads at most."""
+PAGE = 10_000
+"""Rows of one series in one statement: of more, servers of version 1 say that the answer was cut."""
+
+MAX_NATIVE_ROWS = 3 * PAGE
+"""Rows of one series that an operator reads at most: 82 years of days."""
 
 _FUNCTIONS = {
     Aggregate.MEAN: "mean",
@@ -44,20 +47,24 @@ def plan(query: SeriesQuery) -> Plan:
         The range holds too many windows.
     """
     if query.aggregate is None:
-        statement = _native(query, limit=query.limit + 1, as_columns=not query.merges)
-        return Plan((statement,), cuts_instants=not query.merges)
+        text = _native(query, as_columns=not query.merges)
+        return Plan(_paged(text, query.limit + 1), cuts_instants=not query.merges)
     parts = runs(query)
     notices = edge_notices(query, parts)
     scale = 1.0
     if query.aggregate is Aggregate.ENERGY:
         length = fixed_interval(query.interval)
         if length is None:
-            statement = _native(query, limit=MAX_NATIVE_ROWS, as_columns=False)
-            return Plan((statement,), operator=Integrate(query), complete=True, notices=notices)
+            if query.end - query.start > dt.timedelta(days=MAX_NATIVE_ROWS):
+                raise TooLargeError(
+                    "energy of so long a range is not computed", pointer="/end", hint="ask for less"
+                )
+            pages = _paged(_native(query, as_columns=False), MAX_NATIVE_ROWS)
+            return Plan(pages, operator=Integrate(query), complete=True, notices=notices)
         scale = length / dt.timedelta(hours=1)
     ordered = parts if query.order == "asc" else tuple(reversed(parts))
     return Plan(
-        tuple(_aggregated(query, part) for part in ordered),
+        tuple(text for part in ordered for text in _aggregated(query, part)),
         label=query.start if query.window is None else None,
         scale=scale,
         notices=notices,
@@ -95,7 +102,7 @@ def duration(length: dt.timedelta) -> str:
     return f"{micros}u"
 
 
-def _aggregated(query: SeriesQuery, part: Run) -> str:
+def _aggregated(query: SeriesQuery, part: Run) -> tuple[str, ...]:
     # Rows are counted as they are stored, so a count never looks at merged members.
     merges = query.merges and query.aggregate is not Aggregate.COUNT
     source = f"({_merged(query, part.start, part.end)})" if merges else identifier(query.dataset)
@@ -110,8 +117,17 @@ def _aggregated(query: SeriesQuery, part: Run) -> str:
     if dimensions:
         text += f" GROUP BY {', '.join(dimensions)}"
     if part.step is None:
-        return text
-    return f"{text} fill(none) ORDER BY time {query.order.upper()} LIMIT {query.limit + 1}"
+        return (text,)
+    windows = -((part.origin - part.end) // part.step)
+    return _paged(f"{text} fill(none) ORDER BY time {query.order.upper()}", min(query.limit + 1, windows))
+
+
+def _paged(text: str, count: int) -> tuple[str, ...]:
+    """Statements that give the first `count` rows of every series, none more than a page."""
+    return tuple(
+        f"{text} LIMIT {min(PAGE, count - offset)}" + (f" OFFSET {offset}" if offset else "")
+        for offset in range(0, count, PAGE)
+    )
 
 
 def _call(query: SeriesQuery, term: MeasureTerm) -> str:
@@ -123,9 +139,9 @@ def _call(query: SeriesQuery, term: MeasureTerm) -> str:
     return f"{_FUNCTIONS[query.aggregate]}({name}{rank}) AS {name}"
 
 
-def _native(query: SeriesQuery, *, limit: int, as_columns: bool) -> str:
-    """Native rows; the tags as columns, where they can be, make `limit` count rows over all groups."""
-    tail = f" ORDER BY time {query.order.upper()} LIMIT {limit}"
+def _native(query: SeriesQuery, *, as_columns: bool) -> str:
+    """Native rows; the tags as columns, where they can be, make a limit count rows over all groups."""
+    tail = f" ORDER BY time {query.order.upper()}"
     if query.merges:
         return _merged(query, query.start, query.end) + tail
     names = [identifier(term.name) for term in query.measures]
