@@ -13,7 +13,7 @@ from gridlake.ingestion import silver
 from gridlake.ingestion.detect import match, sniff
 from gridlake.ingestion.ledger import Ledger
 from gridlake.ingestion.pipeline import process_file
-from gridlake.ingestion.report import ProcessReport, SourceRef
+from gridlake.ingestion.report import SourceRef
 from gridlake.platform.errors import PermanentError
 from gridlake.platform.s3 import ObjectRef, download, head
 from gridlake.stages.common import UNCATALOGUED, dataset_of, enter, fresh_registry, scratch
@@ -73,7 +73,6 @@ def process(ctx: ExecutionContext) -> StageResult:
             "document": dict(registry.document(contract.dataset)) if contract else None,
             "silver": published,
             "previous": previous,
-            "quarantine_uri": _quarantine_uri(ctx, report),
             "draft_key": f"silver/{UNCATALOGUED}/{source.source_id}/draft.yaml" if contract is None else None,
             "seconds": round(time.monotonic() - started, 3),
         },
@@ -135,9 +134,3 @@ def _keep_quarantine(ctx: ExecutionContext, out: Path) -> str | None:
             client("s3").upload_file(str(path), bucket, key)
         return f"s3://{bucket}/{key}"
     return None
-
-
-def _quarantine_uri(ctx: ExecutionContext, report: ProcessReport) -> str | None:
-    return (
-        f"s3://{ctx.settings.quarantine_bucket}/{report.quarantine_path}" if report.quarantine_path else None
-    )

@@ -78,6 +78,8 @@ def _loaded(ctx: ExecutionContext, ledger: Ledger) -> dict[str, Any]:
     report = {**processed["report"], **loaded.get("report", {})}
     silver = loaded.get("silver") or processed["silver"]
     dataset, points = report["dataset"], int(loaded.get("points_written", 0))
+    place = report.get("quarantine_path")
+    quarantine = f"s3://{ctx.settings.quarantine_bucket}/{place}" if place else None
     before = ledger.current(source.source_id)
     version = _count(ledger, source.source_id, before, report, points)
     final = {
@@ -93,7 +95,7 @@ def _loaded(ctx: ExecutionContext, ledger: Ledger) -> dict[str, Any]:
         "draft_key": processed.get("draft_key"),
         "timings": {"process": processed["seconds"], "load": loaded.get("seconds", 0.0)},
         "unchanged": False,
-        "lineage": _lineage(ctx, silver, processed.get("quarantine_uri")),
+        "lineage": _lineage(ctx, silver, quarantine),
     }
     kept = ("dataset", "contract_version", "dataset_version", "warnings", "draft_key", "min_time", "max_time")
     ledger.set_current(
@@ -109,7 +111,7 @@ def _loaded(ctx: ExecutionContext, ledger: Ledger) -> dict[str, Any]:
             "code": routed["code"],
             "contracts": routed["contracts"],
             "silver": silver,
-            "quarantine_uri": processed.get("quarantine_uri"),
+            "quarantine_uri": quarantine,
             "points_written": points,
             "loaded_at": clock.timestamp(),
         },

@@ -77,6 +77,8 @@ def move_refused(
             hint="the contract and what the measurement already holds disagree; mend one of them and redrive",
             **counts,
         )
+    if moved:
+        counts["quarantine_path"] = _quarantine_key(ctx, report)
     return silver, counts
 
 
@@ -117,8 +119,7 @@ def _quarantine(
 ) -> None:
     if not moved:
         return
-    key = report.get("quarantine_path") or f"quarantine/{report['dataset']}/{ctx.source.source_id}.parquet"
-    ref = ObjectRef(ctx.settings.quarantine_bucket, key)
+    ref = ObjectRef(ctx.settings.quarantine_bucket, _quarantine_key(ctx, report))
     added = pa.Table.from_pylist(moved, schema=QUARANTINE_SCHEMA)
     if report.get("quarantine_path"):
         before = pq.read_table(download(ref, folder))
@@ -128,3 +129,7 @@ def _quarantine(
     pq.write_table(added, path, compression="zstd")
     with calling("write", ref.uri):
         client("s3").upload_file(str(path), ref.bucket, ref.key)
+
+
+def _quarantine_key(ctx: ExecutionContext, report: Mapping[str, Any]) -> str:
+    return report.get("quarantine_path") or f"quarantine/{report['dataset']}/{ctx.source.source_id}.parquet"
