@@ -12,13 +12,13 @@ from pathlib import Path
 import openpyxl
 import pytest
 import xlwt
-from tests.unit.ingestion_engine import HEADER, SOURCE, load_contract
 
 from gridlake.ingestion.detect import match, sniff
 from gridlake.ingestion.facts import Limits
 from gridlake.ingestion.pipeline import process_file
 from gridlake.ingestion.report import FileRejectedError
 from gridlake.platform.errors import ContractError, UnreadableFileError
+from tests.unit.ingestion_engine import HEADER, SOURCE, load_contract
 
 GOOD = (HEADER + "N;Norte;2020-01-01 00:00:00;1.5\n").encode()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.ingestion_engine import HEADER, ingest, load_contract
 
 from gridlake.contracts.model import Rule, Severity
+from tests.unit.ingestion_engine import HEADER, ingest, load_contract
 
 A = "N;Norte;2020-01-01 00:00:00;1.5\n"
 B = "SE;Sudeste;2020-01-01 00:00:00;2.5\n"
