@@ -30,7 +30,7 @@ AREAS = 25
 
 def generate(path: Path, rows: int) -> None:
     """Write synthetic hourly load of 100 areas from 2000 on, in the form of CURVA_CARGA (no summer time: from 2020)."""
-    start = datetime(2020, 1, 1)
+    start = datetime(2020, 1, 1)  # noqa: DTZ001 - printed as local time
     names = [(code, name, f"{code}{i:02d}") for i in range(AREAS) for code, name in CODES]
     with path.open("w") as file:
         file.write(HEADER)

@@ -24,7 +24,7 @@ class Duration(NamedTuple):
 
 
 def duration(text: str) -> Duration:
-    """Read ``P1M``, ``-P6D``, ``PT30M`` …
+    """Read ``P1M``, ``-P6D``, ``PT30M`` and the like.
 
     Raises
     ------

@@ -6,7 +6,8 @@ import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -132,7 +133,7 @@ def _cadence_fits(facts: FileFacts, contract: Contract, binding: Binding) -> int
     if spec is None or expected is None or spec.period_column or spec.interval_varies:
         return 0
     stamps = sorted({s for row in facts.sample if (s := _stamp(row, spec, binding)) is not None})
-    steps = [b - a for a, b in zip(stamps, stamps[1:], strict=False) if b > a]
+    steps = [b - a for a, b in pairwise(stamps) if b > a]
     if not steps:
         return 0
     step = sorted(steps)[len(steps) // 2] if expected >= timedelta(days=1) else min(steps)
@@ -156,7 +157,7 @@ def _stamp(row: tuple[str, ...], spec: TimeSpec, binding: Binding) -> datetime |
         text = text.split(spec.split)[0].strip()
     for pattern in (*spec.formats, "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"):
         try:
-            return datetime.strptime(text, pattern).replace(tzinfo=None)
+            return datetime.strptime(text, pattern).replace(tzinfo=UTC)
         except ValueError:
             continue
     return None

@@ -296,7 +296,7 @@ def _keep(contract: Contract) -> Keep | None:
 def _place(contract: Contract, source: SourceRef, out: Path) -> Callable[[Month], Path]:
     folder = out / "silver" / contract.dataset
     if contract.kind is Kind.REFERENCE:
-        return lambda month: folder / f"{source.source_id}.parquet"
+        return lambda _: folder / f"{source.source_id}.parquet"
 
     def partition(month: Month) -> Path:
         assert month is not None

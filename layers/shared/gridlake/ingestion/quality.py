@@ -101,7 +101,7 @@ def _identity(rows: Rows, rule: Rule) -> tuple[Mask, str, Message]:
     terms: dict[str, float] = dict(rule.params.get("terms", {}))
     tolerance = float(rule.params.get("tolerance", 0.0))
     if any(name not in rows.fields for name in terms):
-        return np.zeros(rows.count, np.bool_), "identity_violated", lambda i: ""
+        return np.zeros(rows.count, np.bool_), "identity_violated", lambda _: ""
     total = np.zeros(rows.count, np.float64)
     for name, coefficient in terms.items():
         total += coefficient * rows.fields[name]

@@ -7,6 +7,7 @@ import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -290,7 +291,7 @@ def _by_month(block: Block) -> Iterator[tuple[Month, Block]]:
         order = np.argsort(months, kind="stable")
         block, months = _take(block, order), months[order]
     cuts = [0, *(np.flatnonzero(np.diff(months)) + 1).tolist(), len(months)]
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         yield int(months[start]), _slice(block, start, stop)
 
 

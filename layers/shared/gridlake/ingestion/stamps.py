@@ -190,12 +190,12 @@ def _one(text: str, formats: Sequence[str]) -> tuple[int, bool] | None:
     for pattern in formats:
         for candidate in (text, _english(text)) if "%b" in pattern or "%B" in pattern else (text,):
             try:
-                stamp = datetime.strptime(candidate, pattern)
+                stamp = datetime.strptime(candidate, pattern)  # noqa: DTZ007 - wall clock
             except ValueError:
                 continue
             if stamp.tzinfo is not None:
                 return int(stamp.timestamp()), True
-            return int((stamp - datetime(1970, 1, 1)).total_seconds()), False
+            return int(stamp.replace(tzinfo=UTC).timestamp()), False
     if text.endswith("Z") or re.search(r"\d[+-]\d{2}:?\d{2}$", text):
         try:
             stamp = datetime.fromisoformat(text)
@@ -211,6 +211,6 @@ def _english(text: str) -> str:
 
     def word(hit: re.Match[str]) -> str:
         number = _MONTHS.get(hit[0][:3].lower())
-        return datetime(2000, number, 1).strftime("%b") if number else hit[0]
+        return datetime(2000, number, 1, tzinfo=UTC).strftime("%b") if number else hit[0]
 
     return _MONTH_WORD.sub(word, text)

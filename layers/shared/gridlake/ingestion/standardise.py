@@ -95,7 +95,7 @@ class Standardiser:
         def shown(i: int) -> str:
             return repr(found.text[int(found.which[i])].as_py())
 
-        rows.fail(found.missing, "missing_time", "", lambda i: "the row has no time")
+        rows.fail(found.missing, "missing_time", "", lambda _: "the row has no time")
         rows.fail(
             found.unparsable,
             "unparsable_time",
@@ -243,7 +243,7 @@ class Standardiser:
             empty = np.ones(rows.count, np.bool_)
             for values in rows.fields.values():
                 empty &= np.isnan(values)
-            rows.fail(empty, "missing_value", "", lambda i: "the row has no value in any measured column")
+            rows.fail(empty, "missing_value", "", lambda _: "the row has no value in any measured column")
 
 
 _CALENDAR = (ColumnType.DATE, ColumnType.TIMESTAMP)

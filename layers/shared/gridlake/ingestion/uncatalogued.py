@@ -40,7 +40,7 @@ def process_uncatalogued(
         out,
         limits,
         report=report,
-        place=lambda month: folder / "data.parquet",
+        place=lambda _: folder / "data.parquet",
         unpartitioned=True,
     ).process()
     folder.mkdir(parents=True, exist_ok=True)

@@ -81,8 +81,8 @@ def _changes(zone: str, year: int) -> tuple[int, list[int], list[int]]:
         shift = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).astimezone(info).utcoffset()
         return int(shift.total_seconds()) if shift else 0
 
-    start = int((datetime(year, 1, 1) - datetime(1970, 1, 1)).total_seconds())
-    end = int((datetime(year + 1, 1, 1) - datetime(1970, 1, 1)).total_seconds())
+    start = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+    end = int(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp())
     first = previous = offset(start)
     at, instants, offsets = start, [], []
     while at < end:
