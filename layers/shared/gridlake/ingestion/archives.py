@@ -7,7 +7,7 @@ import io
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from gridlake.ingestion.facts import Compression, Limits
 from gridlake.platform.errors import UnreadableFileError
@@ -90,14 +90,14 @@ def open_content(
     packed = path.stat().st_size
     inner: IO[bytes]
     if compression == "gzip":
-        inner = gzip.open(path, "rb")  # noqa: SIM115 - closed by BoundedStream
+        inner = cast("IO[bytes]", gzip.open(path, "rb"))  # noqa: SIM115 - closed by BoundedStream
     else:
         try:
             archive = zipfile.ZipFile(path)
             info = archive.getinfo(member or "")
             inner = archive.open(info)
             packed = info.compress_size
-        except (_BROKEN, KeyError) as problem:
+        except (*_BROKEN, KeyError) as problem:
             raise UnreadableFileError(
                 f"{filename} is a damaged zip file: {problem}",
                 code="truncated_zip",

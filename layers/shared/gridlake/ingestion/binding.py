@@ -60,11 +60,11 @@ def bind(header: Sequence[str], contract: Contract) -> Binding:
         spec = contract.time
         zone = spec.zone
         for name in spec.columns:
-            position, used = _first(positions, (name, *spec.aliases.get(name, ())))
-            if position is None:
+            place, used = _first(positions, (name, *spec.aliases.get(name, ())))
+            if place is None:
                 missing.append(name)
                 continue
-            time.append(position)
+            time.append(place)
             zone = {fold(k): v for k, v in spec.zones.items()}.get(fold(used), zone)
         if spec.period_column:
             names = (spec.period_column, *spec.aliases.get(spec.period_column, ()))

@@ -80,11 +80,11 @@ def sniff(path: Path, *, filename: str, limits: Limits = Limits()) -> FileFacts:
     if kind != "csv":
         from gridlake.ingestion.readers import parquet, workbook
 
-        reader = parquet if kind == "parquet" else workbook
+        inspect = parquet.inspect if kind == "parquet" else workbook.inspect
         with open_seekable(
             path, compression=compression, member=member, filename=filename, limits=limits
         ) as content:
-            found = reader.inspect(content, filename=filename, limits=limits)
+            found = inspect(content, filename=filename, limits=limits)
         return replace(
             found, format=kind, size=size, compression=compression, member=member, uncompressed_size=whole
         )

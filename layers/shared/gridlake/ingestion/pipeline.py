@@ -67,8 +67,9 @@ def process_file(
         from gridlake.ingestion.uncatalogued import process_uncatalogued
 
         return process_uncatalogued(path, facts=facts, source=source, out=out, limits=limits)
-    kind = "series" if contract.kind is Kind.SERIES else "reference"
-    report = ProcessReport(dataset=contract.dataset, contract_version=contract.version, kind=kind)
+    report = ProcessReport(
+        dataset=contract.dataset, contract_version=contract.version, kind=contract.kind.value
+    )
     place = _place(contract, source, out)
     return Run(path, facts, contract, source, out, limits, report=report, place=place).process()
 

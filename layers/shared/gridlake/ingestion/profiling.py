@@ -92,7 +92,7 @@ def _count(column: _Column, cells: pa.Array) -> None:
     text = cells.dictionary.cast(pa.string())
     indices = pc.drop_null(cells.indices)
     column.nulls += len(cells) - len(indices)
-    counts = np.bincount(np.asarray(indices), minlength=len(text)) if len(text) else []
+    counts = np.bincount(np.asarray(indices), minlength=len(text))
     for value, count in zip(text.to_pylist(), counts, strict=True):
         plain = (value or "").strip()
         if not plain:

@@ -271,10 +271,10 @@ def series_and_offset(keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64
 
 def _encoded(codes: npt.NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:
     if len(words) > 1000 and len(words) > len(codes) // 8:
-        used, codes = np.unique(codes, return_inverse=True)
+        used, which = np.unique(codes, return_inverse=True)
         null = len(used) > 0 and used[0] < 0
         words = [words[i] for i in used.tolist() if i >= 0]
-        codes = codes.astype(np.int32) - int(null)
+        codes = which.astype(np.int32) - np.int32(null)
     return pa.DictionaryArray.from_arrays(
         pa.array(codes, pa.int32(), mask=codes < 0), pa.array(words, pa.string())
     )

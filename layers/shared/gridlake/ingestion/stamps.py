@@ -17,7 +17,10 @@ from gridlake.ingestion.zones import Mask, Seconds
 ISO = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 _WIDTH = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2, "b": 3}
 _MONTHS = {
-    name: i for i, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1)
+    name: i
+    for i, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1
+    )
 }
 _MONTHS |= {"fev": 2, "abr": 4, "mai": 5, "ago": 8, "set": 9, "out": 10, "dez": 12}
 _MONTH_WORD = re.compile(r"[A-Za-z]{3,}")

@@ -29,7 +29,7 @@ def process_uncatalogued(
     profile = profile_file(path, facts, limits=limits)
     document = draft(profile, filename=facts.filename)
     folder = out / "silver" / UNCATALOGUED / source.source_id
-    report = ProcessReport(dataset=UNCATALOGUED, contract_version="0", kind=UNCATALOGUED)
+    report = ProcessReport(dataset=UNCATALOGUED, contract_version="0", kind="uncatalogued")
     report.profile, report.draft = profile.as_dict(), document
     guessed = _as_it_is(parse(document))
     Run(

@@ -76,11 +76,11 @@ def _chunk(batch: pa.RecordBatch, line: int, facts: FileFacts, wanted: Wanted) -
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _encoded(column: pa.Array) -> bool:
-    return pa.types.is_dictionary(column.type)
+    return bool(pa.types.is_dictionary(column.type))
 
 
 def _text(column: pa.Array) -> pa.Array:
