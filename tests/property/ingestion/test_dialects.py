@@ -28,7 +28,14 @@ values = st.lists(
 
 
 def printed(
-    numbers: list[float], *, delimiter: str, decimal: str, grouped: bool, quoting: int, date: str, newline: str
+    numbers: list[float],
+    *,
+    delimiter: str,
+    decimal: str,
+    grouped: bool,
+    quoting: int,
+    date: str,
+    newline: str,
 ) -> str:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator=newline)
@@ -68,7 +75,13 @@ def test_any_dialect_gives_the_same_silver(
     title: bool,
 ) -> None:
     text = printed(
-        numbers, delimiter=delimiter, decimal=decimal, grouped=grouped, quoting=quoting, date=date, newline=newline
+        numbers,
+        delimiter=delimiter,
+        decimal=decimal,
+        grouped=grouped,
+        quoting=quoting,
+        date=date,
+        newline=newline,
     )
     if title:
         text = f"Carga por subsistema{newline}{newline}{text}"
@@ -77,7 +90,10 @@ def test_any_dialect_gives_the_same_silver(
         result = ingest(gzip.compress(data) if packed else data, Path(folder))
     expected = sorted(
         (
-            (START + timedelta(hours=i // 2)).replace(tzinfo=ZONE).astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ"),
+            (START + timedelta(hours=i // 2))
+            .replace(tzinfo=ZONE)
+            .astimezone(UTC)
+            .strftime("%Y-%m-%dT%H:%MZ"),
             "N" if i % 2 else "SE",
             float(f"{number:.6f}"),
         )
@@ -100,9 +116,7 @@ LINE_DAMAGE = st.sampled_from(
 def test_every_row_of_a_damaged_file_is_loaded_or_quarantined(
     numbers: list[int], damage: list[tuple[int, int, bytes]]
 ) -> None:
-    lines = [
-        f"N;Norte;{START + timedelta(hours=i)};{number}".encode() for i, number in enumerate(numbers)
-    ]
+    lines = [f"N;Norte;{START + timedelta(hours=i)};{number}".encode() for i, number in enumerate(numbers)]
     for at, column, bytes_ in damage:
         i = at % len(lines)
         lines[i] = lines[i][:column] + bytes_ + lines[i][column:]
@@ -117,7 +131,14 @@ def test_every_row_of_a_damaged_file_is_loaded_or_quarantined(
 
 @given(
     zone=st.sampled_from(
-        ["America/Sao_Paulo", "Europe/Brussels", "Europe/London", "Australia/Lord_Howe", "Asia/Kolkata", "America/New_York"]
+        [
+            "America/Sao_Paulo",
+            "Europe/Brussels",
+            "Europe/London",
+            "Australia/Lord_Howe",
+            "Asia/Kolkata",
+            "America/New_York",
+        ]
     ),
     minutes=st.lists(st.integers(0, 60 * 24 * 365 * 40), min_size=1, max_size=50),
 )

@@ -33,7 +33,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def put(out: Path, previous: list[str]) -> Published:
     return publish(
-        out / "out", lake_bucket="lake", quarantine_bucket="quarantine", glue_database="energy", previous=previous
+        out / "out",
+        lake_bucket="lake",
+        quarantine_bucket="quarantine",
+        glue_database="energy",
+        previous=previous,
     )
 
 
