@@ -121,3 +121,9 @@ def test_absent_intervals_are_reported(tmp_path: Path) -> None:
     rows = "".join(f"N;x;2020-01-01 {h:02d}:00:00;1\n" for h in (0, 1, 5))
     result = ingest(HEADER + rows, tmp_path)
     assert [(w["rule"], w["count"]) for w in result.report.warnings] == [("complete", 3)]
+
+
+def test_rows_of_another_separator_than_the_header_are_all_set_aside(tmp_path: Path) -> None:
+    result = ingest(HEADER + (A + B).replace(";", ","), tmp_path)
+    assert result.report.quarantine == {"too_few_columns": 2}
+    assert result.report.rows_loaded == 0

@@ -166,7 +166,8 @@ class Run:
             for totals, part in ((self._broken, rows.broken), (self._warned, rows.warned)):
                 for rule, count in part.items():
                     totals[rule] = totals.get(rule, 0) + count
-            self._silver.add(self._assembler.block(rows))
+            if rows.count:
+                self._silver.add(self._assembler.block(rows))
         report.bytes_read = self._facts.uncompressed_size or self._facts.size
 
     def _finish(self) -> None:
