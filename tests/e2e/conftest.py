@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from gridlake_local.platform import Platform
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -57,7 +57,10 @@ FAILURES: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda d: _zip(d / "CURVA_CARGA_2006.zip", {"../../etc/a.csv": HEADER.encode()}),
         "zip_unsafe_path",
     ),
-    "a protected workbook": (lambda d: _protected_workbook(d / "CURVA_CARGA_2007.xlsx"), "encrypted_workbook"),
+    "a protected workbook": (
+        lambda d: _protected_workbook(d / "CURVA_CARGA_2007.xlsx"),
+        "encrypted_workbook",
+    ),
 }
 
 

@@ -200,14 +200,18 @@ class SilverWriter:
         if self._contract.kind is Kind.SERIES:
             time = np.concatenate([b.time for b in blocks if b.time is not None])
             arrays.append(pa.array(time * MICROSECOND, pa.int64()).cast(pa.timestamp("us", tz="UTC")))
-        for tag in self._contract.tags:
-            arrays.append(
-                _encoded(np.concatenate([b.tags[tag.name] for b in blocks]), self._dictionary(tag.name))
-            )
-        for value in self._contract.fields:
-            arrays.append(pa.array(np.concatenate([b.values[value.name] for b in blocks]), from_pandas=True))
-        for attribute in self._contract.attributes:
-            arrays.append(pa.concat_arrays([b.attributes[attribute.name] for b in blocks]))
+        arrays += [
+            _encoded(np.concatenate([b.tags[tag.name] for b in blocks]), self._dictionary(tag.name))
+            for tag in self._contract.tags
+        ]
+        arrays += [
+            pa.array(np.concatenate([b.values[value.name] for b in blocks]), from_pandas=True)
+            for value in self._contract.fields
+        ]
+        arrays += [
+            pa.concat_arrays([b.attributes[attribute.name] for b in blocks])
+            for attribute in self._contract.attributes
+        ]
         arrays.append(pa.array(np.concatenate([b.lines for b in blocks])))
         keys = np.concatenate([b.key for b in blocks])
         if time is not None and not self._whole:

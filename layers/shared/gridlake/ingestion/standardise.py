@@ -17,7 +17,7 @@ from gridlake.ingestion.binding import Binding
 from gridlake.ingestion.facts import FileFacts
 from gridlake.ingestion.quality import check
 from gridlake.ingestion.readers.chunk import Chunk, Wanted
-from gridlake.ingestion.rows import Codes, Rows
+from gridlake.ingestion.rows import Codes, Message, Rows
 from gridlake.ingestion.when import Clock
 from gridlake.ingestion.zones import Mask, to_utc
 
@@ -237,13 +237,16 @@ class Standardiser:
                 mask = np.isnan(rows.fields[column.name])
             else:
                 mask = np.asarray(pc.is_null(rows.attributes[column.name]))
-            name = column.source or column.name
-            rows.fail(mask, reason, column.name, lambda i, name=name: f"{name} has no value")  # type: ignore[misc]
+            rows.fail(mask, reason, column.name, _no_value(column.source or column.name))
         if self._contract.kind is Kind.SERIES and rows.fields:
             empty = np.ones(rows.count, np.bool_)
             for values in rows.fields.values():
                 empty &= np.isnan(values)
             rows.fail(empty, "missing_value", "", lambda _: "the row has no value in any measured column")
+
+
+def _no_value(name: str) -> Message:
+    return lambda _: f"{name} has no value"
 
 
 _CALENDAR = (ColumnType.DATE, ColumnType.TIMESTAMP)

@@ -22,7 +22,7 @@ from gridlake.workflow import ExecutionContext
 
 REASON = "influx_refused"
 
-QUARANTINE_SCHEMA: pa.Schema = pa.schema([  # type: ignore[arg-type]
+QUARANTINE_SCHEMA: pa.Schema = pa.schema([
     ("reason", pa.string()),
     ("rule", pa.string()),
     ("source_row", pa.int64()),

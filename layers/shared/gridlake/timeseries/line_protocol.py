@@ -389,7 +389,7 @@ class Serialiser:
             raise LineProtocolError(f"time column {self.time!r} is {column.type}, not a timestamp")
         if column.null_count:
             trouble.append((column.is_null().to_numpy(zero_copy_only=False), "the time is missing"))
-        times = column.cast(pa.int64()).fill_null(0).to_numpy()
+        times: npt.NDArray[np.int64] = column.cast(pa.int64()).fill_null(0).to_numpy()
         # Ceiling of the lower bound and floor of the upper, in the column's own unit.
         outside = (times < -(-MIN_TIME_NS // scale)) | (times > MAX_TIME_NS // scale)
         if outside.any():
