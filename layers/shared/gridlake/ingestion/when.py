@@ -118,12 +118,10 @@ class Clock:
             local = np.where(local % 86_400 == last, local - last + 86_400, local)
         if spec.shift:
             local = add(local, duration(spec.shift))
-        if spec.interval is None:
+        if spec.interval is None or spec.stamp == "start":
             return local
         step = duration(spec.interval)
-        if step.months:
-            return floor_month(local - 1 if spec.stamp == "end" else local, step.months)
-        return add(local, step, times=-1) if spec.stamp == "end" else local
+        return floor_month(local - 1, step.months) if step.months else add(local, step, times=-1)
 
     def _periods(self, days: Seconds, valid: Mask, numbers: pa.Array) -> tuple[Seconds, Mask, Mask]:
         """Instants of intervals counted from 1 in the local day; periods beyond a short day do not exist."""
