@@ -84,6 +84,14 @@ class Stack:
         """A boto3 client of the operator."""
         return self.platform.client(service)
 
+    def stop_influxdb(self) -> None:
+        """Stop the server of the series; its data stays."""
+        self.platform.influx.stop()
+
+    def start_influxdb(self) -> None:
+        """Start the server again, on the same port and data."""
+        self.platform.influx.start()
+
     @contextmanager
     def permission_denied(self, function: str, action: str) -> Iterator[None]:
         """Take a permission from the role of a function for a while."""
