@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .conftest import Artifact
+from .conftest import ROOT, Artifact
 
 MEGABYTE = 1_000_000
 PROBE = """
@@ -110,3 +110,32 @@ assert Registry.builtin().get("ons_load_daily")
     run = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert (build / "Layers/SharedLayer/contracts.json").is_file()
+
+
+def test_the_contracts_function_validates_with_what_it_brings(
+    artifacts: list[Artifact], runtime: Path
+) -> None:
+    """The standard's JSON schema and its reader are in the artifact, and pydantic is not needed for them."""
+    job = """
+import json, sys
+sys.path[:0] = sys.argv[2:]
+import app
+from gridlake.contracts.registry import Registry
+from gridlake.contracts.validation import validate
+contract, problems = validate(sys.argv[1], filename="load.yaml", others=Registry.builtin().all())
+_, wrong = validate(sys.argv[1].replace("kind: DataContract", "kind: Nothing"), filename="load.yaml")
+print(json.dumps({
+    "dataset": contract.dataset, "problems": [str(p) for p in problems], "wrong": [str(p) for p in wrong],
+    "pydantic": "pydantic" in sys.modules,
+}))
+"""
+    [artifact] = [a for a in artifacts if a.name == "ContractsFunction"]
+    text = (ROOT / "contracts/ons/ons_load_daily.yaml").read_text(encoding="utf-8")
+    path = [str(artifact.folder), *(str(layer / "python") for layer in artifact.layers), str(runtime)]
+    command = [sys.executable, "-I", "-S", "-B", "-c", job, text, *path]
+    run = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout.splitlines()[-1])
+    assert (answer["dataset"], answer["problems"], answer["pydantic"]) == ("ons_load_daily", [], False)
+    assert len(answer["wrong"]) == 1
+    assert answer["wrong"][0].startswith("load.yaml:")

@@ -81,9 +81,17 @@ def pins(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)", lock.read_text(), re.MULTILINE))
 
 
-@pytest.mark.parametrize("layer", ["shared", "dataframes"])
-def test_layers_run_the_versions_that_are_tested(layer: str) -> None:
-    tested, shipped = pins(ROOT / "requirements/dev.txt"), pins(ROOT / f"layers/{layer}/requirements.txt")
+LOCKS = ["layers/shared", "layers/dataframes", "functions/api_contracts"]
+
+
+def test_every_lock_of_layers_and_functions_is_looked_at() -> None:
+    found = [p for folder in ("layers", "functions") for p in (ROOT / folder).glob("*/requirements.txt")]
+    assert {p.parent.relative_to(ROOT).as_posix() for p in found} == set(LOCKS)
+
+
+@pytest.mark.parametrize("folder", LOCKS)
+def test_functions_run_the_versions_that_are_tested(folder: str) -> None:
+    tested, shipped = pins(ROOT / "requirements/dev.txt"), pins(ROOT / folder / "requirements.txt")
     assert shipped
     assert {n: v for n, v in shipped.items() if tested.get(n) != v} == {}
 
@@ -93,3 +101,9 @@ def test_the_runtime_brings_boto3_and_the_light_layer_no_data_frames() -> None:
     assert not {"boto3", "botocore", "s3transfer"} & {*shared, *dataframes}
     assert not {"pandas", "pyarrow", "numpy"} & set(shared)
     assert not set(shared) & set(dataframes), "a library is in one layer only"
+
+
+def test_a_function_brings_no_library_of_its_layer_and_no_model_it_does_not_use() -> None:
+    own = set(pins(ROOT / "functions/api_contracts/requirements.txt"))
+    assert not own & set(pins(ROOT / "layers/shared/requirements.txt"))
+    assert not own & {"pydantic", "pydantic-core"}
