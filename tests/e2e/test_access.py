@@ -21,6 +21,10 @@ QUERY = {
 def test_nobody_gets_in_without_a_key(stack: Stack, headers: dict[str, str], path: str) -> None:
     answer = httpx.get(stack.status.api_url + path, headers=headers, timeout=30)
     assert answer.status_code == 403
+    assert answer.headers["content-type"].startswith(PROBLEM)
+    assert answer.json()["code"] == "forbidden"
+    assert answer.json()["instance"] == f"/v1{path}"
+    assert answer.json()["request_id"]
 
 
 def test_every_tier_may_read(stack: Stack) -> None:
@@ -61,6 +65,23 @@ def test_malformed_json_is_refused(stack: Stack) -> None:
         )
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith(PROBLEM)
+    assert answer.json()["code"] == "invalid_request"
+
+
+def test_what_is_wrong_with_a_body_is_named(stack: Stack) -> None:
+    with stack.api() as api:
+        answer = api.post("/timeseries/query", json={"start": "2024-01-01", "end": "2024-01-02", "limit": 0})
+    assert answer.status_code == 400
+    assert "dataset" in answer.json()["detail"]
+    assert "limit" in answer.json()["detail"]
+
+
+def test_a_route_that_does_not_exist_is_a_problem_too(stack: Stack) -> None:
+    with stack.api() as api:
+        answer = api.get("/nothing/here")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith(PROBLEM)
+    assert answer.json()["code"] == "unknown_route"
 
 
 def test_a_range_without_data_is_an_answer(stack: Stack) -> None:
@@ -74,4 +95,7 @@ def test_a_range_without_data_is_an_answer(stack: Stack) -> None:
 def test_over_quota_is_told_apart_from_a_wrong_key(stack: Stack) -> None:
     with stack.exhausted_key() as api:
         assert api.get("/health").status_code == 200
-        assert api.get("/health").status_code == 429
+        refused = api.get("/health")
+    assert refused.status_code == 429
+    assert refused.headers["content-type"].startswith(PROBLEM)
+    assert refused.json()["code"] == "quota_exceeded"

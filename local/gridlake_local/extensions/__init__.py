@@ -21,6 +21,7 @@ NAMES = (
     "state_machine_errors",
     "state_machine_roles",
     "api_definition",
+    "gateway_responses",
     "transport",
     "object_events",
     "dead_letters",

@@ -84,10 +84,12 @@ class Probe:
             time.sleep(0.1)
         return {**execution, "output": json.loads(execution.get("output") or "null")}
 
-    def post(self, path: str, body: str, key: str | None) -> tuple[int, dict[str, Any]]:
-        """Post JSON to the API with an API key."""
+    def post(
+        self, path: str, body: str, key: str | None, *, media_type: str = "application/json"
+    ) -> tuple[int, dict[str, Any]]:
+        """Post to the API with an API key."""
         url = f"{self.aws.endpoint}/_aws/execute-api/{self.outputs['RestApiId']}/v1{path}"
-        headers = {"content-type": "application/json", **({"x-api-key": key} if key else {})}
+        headers = {"content-type": media_type, **({"x-api-key": key} if key else {})}
         request = urllib.request.Request(url, body.encode(), headers, method="POST")
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -94,3 +95,51 @@ def test_a_function_imports_nothing_heavy(function: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+GATEWAY_RESPONSES = DOCUMENT["x-amazon-apigateway-gateway-responses"]
+VARIABLES = {
+    "$context.error.messageString": ' "it \\"failed\\""',
+    "$context.error.validationErrorString": '[object has missing required properties ([\\"dataset\\"])]',
+    "$context.path": "/v1/datasets",
+    "$context.requestId": "8f2c",
+}
+
+
+@pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
+def test_errors_of_the_gateway_are_problems_like_ours(kind: str) -> None:
+    """The templates know no VTL: variables are put in as they are, messageString with its quotes."""
+    response = GATEWAY_RESPONSES[kind]
+    text = response["responseTemplates"]["application/json"]
+    for name, value in VARIABLES.items():
+        text = text.replace(name, value)
+    assert "$" not in text
+    problem = json.loads(text)
+    assert problem["instance"] == "/v1/datasets"
+    assert problem["request_id"] == "8f2c"
+    assert problem["code"].replace("_", "").isalpha()
+    assert problem["detail"]
+    assert problem["hint"]
+    assert problem.get("status") == response.get("statusCode")
+    if "status" in problem:
+        assert problem["title"] == HTTPStatus(problem["status"]).phrase
+    assert response["responseParameters"]["gatewayresponse.header.Content-Type"] == (
+        "'application/problem+json'"
+    )
+
+
+def test_every_refusal_of_the_gateway_has_its_own_words() -> None:
+    assert set(GATEWAY_RESPONSES) >= {
+        "INVALID_API_KEY",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "BAD_REQUEST_BODY",
+        "BAD_REQUEST_PARAMETERS",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "REQUEST_TOO_LARGE",
+        "THROTTLED",
+        "QUOTA_EXCEEDED",
+        "INTEGRATION_TIMEOUT",
+        "INTEGRATION_FAILURE",
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+    }
