@@ -1,12 +1,20 @@
-"""How the whole run is shared between two workers, and where the real files are."""
+"""How the whole run is shared between two workers, what it takes from the environment, and its InfluxDB."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from unittest import mock
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from gridlake_local.influx import InfluxInfo, InfluxServer, InfluxStartError, unpack_package
+from tests.servers import InfluxDatabase, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,3 +31,46 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         folder = path.parts[:2]
         group = "-".join(folder) if folder == ("tests", "e2e") else path.as_posix()
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+KEPT = {"GRIDLAKE_REFERENCE_DATA", "GRIDLAKE_E2E_STATE"}
+"""The settings of ours that are meant for tests; all others belong to whoever runs them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the caller's accounts, regions, ports and state: no test may reach or depend on them."""
+    ours = ("AWS_", "GRIDLAKE_", "INFLUXDB_URL")
+    for name in [n for n in os.environ if n.startswith(ours) and n not in KEPT]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def influxd() -> None:
+    """One `influxd` for all servers of the run: that of PATH, else Debian's, fetched once for the checkout."""
+    if not shutil.which("influxd"):
+        with suppress(
+            InfluxStartError
+        ):  # then whoever needs a server finds a container, or says what is missing
+            folder = unpack_package(ROOT / "build" / "influxdb").parent
+            os.environ["PATH"] = f"{os.environ['PATH']}{os.pathsep}{folder}"
+
+
+@pytest.fixture(scope="session")
+def influx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxInfo]:
+    """The one server of this session, with its administrator's password."""
+    server = InfluxServer(tmp_path_factory.mktemp("influx"), free_port())
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def influx_database(influx_server: InfluxInfo, tmp_path_factory: pytest.TempPathFactory) -> InfluxDatabase:
+    """Makes a database with its own user on the server of this session."""
+    address = urlsplit(influx_server.url)
+    administrator = f"http://admin:{influx_server.admin_password}@{address.netloc}"
+
+    def database(name: str) -> InfluxInfo:
+        with mock.patch.dict(os.environ, {"INFLUXDB_URL": administrator}):
+            return InfluxServer(tmp_path_factory.mktemp(name), address.port or 0, database=name).start()
+
+    return database

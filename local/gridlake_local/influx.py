@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -134,7 +135,7 @@ class InfluxServer:
             if container is not None:
                 return self._prepared("container", None, password, admin_password, container)
         if binary is None:
-            binary, origin = str(self._package_binary()), "package"
+            binary, origin = str(unpack_package(self.state / "influxdb-package")), "package"
         pid = self._start_process(binary)
         try:
             return self._prepared(origin, pid, password, admin_password)
@@ -217,33 +218,6 @@ class InfluxServer:
         subprocess.run(["docker", "rm", "-f", name], check=False, capture_output=True)
         return None
 
-    def _package_binary(self) -> Path:
-        """`influxd` of the Debian package, fetched and unpacked under the state folder without root."""
-        root = self.state / "influxdb-package"
-        binary = root / "usr" / "bin" / "influxd"
-        if binary.exists():
-            return binary
-        download = self.state / "download"
-        download.mkdir(parents=True, exist_ok=True)
-        tried = "no INFLUXDB_URL, no influxd on PATH, no container, and "
-        if not shutil.which("apt-get") or not shutil.which("dpkg"):
-            raise InfluxStartError(tried + "no apt-get and dpkg to unpack the Debian package with")
-        fetched = subprocess.run(
-            ["apt-get", "download", DEBIAN_PACKAGE], cwd=download, check=False, capture_output=True, text=True
-        )
-        packages = sorted(download.glob(f"{DEBIAN_PACKAGE}_*.deb"))
-        if fetched.returncode != 0 or not packages:
-            raise InfluxStartError(
-                f"{tried}apt-get could not download {DEBIAN_PACKAGE}: {fetched.stderr.strip()}; "
-                "run apt-get update, install influxdb 1.x, or set INFLUXDB_URL"
-            )
-        # Unpacked aside and moved, so that an interrupted run leaves no half of a package behind.
-        aside = self.state / f"influxdb-package.{os.getpid()}"
-        subprocess.run(["dpkg", "-x", str(packages[-1]), str(aside)], check=True, capture_output=True)
-        shutil.rmtree(root, ignore_errors=True)
-        aside.rename(root)
-        return binary
-
     def _prepared(
         self, origin: str, pid: int | None, password: str, admin_password: str, container: str | None = None
     ) -> InfluxInfo:
@@ -292,6 +266,39 @@ class InfluxServer:
         aside.touch(mode=0o600)
         aside.write_text(json.dumps(asdict(info)))
         aside.replace(path)
+
+
+def unpack_package(folder: Path) -> Path:
+    """`influxd` of the Debian package, fetched and unpacked into a folder without root.
+
+    Raises
+    ------
+    InfluxStartError
+        This is no Debian, or its package could not be fetched.
+    """
+    binary = folder / "usr" / "bin" / "influxd"
+    if binary.exists():
+        return binary
+    tried = "no INFLUXDB_URL, no influxd on PATH, no container, and "
+    if not shutil.which("apt-get") or not shutil.which("dpkg"):
+        raise InfluxStartError(tried + "no apt-get and dpkg to unpack the Debian package with")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Unpacked aside and moved: an interrupted run leaves no half of a package behind, two runs do not meet.
+    with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as scratch:
+        fetched = subprocess.run(
+            ["apt-get", "download", DEBIAN_PACKAGE], cwd=scratch, check=False, capture_output=True, text=True
+        )
+        packages = sorted(Path(scratch).glob(f"{DEBIAN_PACKAGE}_*.deb"))
+        if fetched.returncode != 0 or not packages:
+            raise InfluxStartError(
+                f"{tried}apt-get could not download {DEBIAN_PACKAGE}: {fetched.stderr.strip()}; "
+                "run apt-get update, install influxdb 1.x, or set INFLUXDB_URL"
+            )
+        unpacked = Path(scratch) / "unpacked"
+        subprocess.run(["dpkg", "-x", str(packages[-1]), str(unpacked)], check=True, capture_output=True)
+        with suppress(OSError):  # another process was faster
+            unpacked.rename(folder)
+    return binary
 
 
 @contextmanager

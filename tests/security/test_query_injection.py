@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +16,9 @@ from gridlake.knowledge.series import execute
 from gridlake.platform.errors import InvalidRequestError
 from gridlake.questions.building import build
 from gridlake.questions.influxql import plan
-from gridlake.timeseries.credentials import Credentials
 from gridlake.timeseries.handler import InfluxDBHandler
-from gridlake_local.influx import InfluxServer
+from tests.integration.timeseries.support import handler_of
+from tests.servers import InfluxDatabase
 
 PAYLOADS = (
     "'; DROP MEASUREMENT victim; --",
@@ -76,21 +75,13 @@ def with_payload(text: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDBHandler]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = InfluxServer(tmp_path_factory.mktemp("influx"), port)
-    info = server.start()
-    connected = InfluxDBHandler(
-        url=info.url, database=info.database, credentials=Credentials(info.username, info.password)
-    )
+def handler(influx_database: InfluxDatabase) -> Iterator[InfluxDBHandler]:
+    connected = handler_of(influx_database("injection"))
     connected.write(
         b"victim,plant=A load_mw=1 1704067200000000000\nvictim,plant=B load_mw=2 1704067200000000000"
     )
     yield connected
     connected.close()
-    server.stop()
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

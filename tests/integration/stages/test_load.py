@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from gridlake.timeseries.handler import InfluxDBHandler
 from gridlake.timeseries.line_protocol import MAX_TIME_NS, MIN_TIME_NS
 from gridlake.workflow.context import Source
 from gridlake_local.influx import InfluxInfo, InfluxServer
+from tests.servers import free_port
 from tests.unit.aws_environment import BUCKETS, LambdaContext, application
 from tests.unit.stages.conftest import DAYS, KEY, Machine, load_daily
 
@@ -71,10 +71,7 @@ class Loading(Machine):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[InfluxServer, InfluxInfo]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = InfluxServer(tmp_path_factory.mktemp("influx"), port)
+    server = InfluxServer(tmp_path_factory.mktemp("influx"), free_port())
     yield server, server.start()
     server.stop()
 

@@ -14,18 +14,16 @@ import pytest
 from gridlake.contracts.model import Contract
 from gridlake.timeseries.handler import InfluxDBHandler
 from gridlake.timeseries.partitions import PartitionRef
-from gridlake_local.influx import InfluxInfo, InfluxServer
-from tests.integration.timeseries.support import SilverRow, contract_named, free_port, handler_of
+from gridlake_local.influx import InfluxInfo
+from tests.integration.timeseries.support import SilverRow, contract_named, handler_of
+from tests.servers import InfluxDatabase
 
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxInfo]:
-    server = InfluxServer(tmp_path_factory.mktemp("influx"), free_port())
-    info = server.start()
-    yield info
-    server.stop()
+def influx(influx_database: InfluxDatabase) -> InfluxInfo:
+    return influx_database("timeseries")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +18,6 @@ from gridlake_local.influx import InfluxInfo
 
 SilverRow = tuple[str, str | None, float | None, float | None]
 """ISO time, subsystem, load, price."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def handler_of(info: InfluxInfo, *, budget: float = 5.0) -> InfluxDBHandler:

@@ -11,7 +11,8 @@ import pytest
 from gridlake.timeseries.errors import InfluxCredentialsError
 from gridlake.timeseries.handler import InfluxDBHandler
 from gridlake_local.influx import InfluxInfo, InfluxServer, InfluxStartError
-from tests.integration.timeseries.support import free_port, handler_of
+from tests.integration.timeseries.support import handler_of
+from tests.servers import free_port
 
 
 def test_start_is_idempotent_and_data_survives_a_stop(tmp_path: Path) -> None:
@@ -50,12 +51,14 @@ def test_taken_port_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             InfluxServer(tmp_path, port).start()
 
 
-def test_a_server_given_by_url(influx: InfluxInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = influx.url.replace("http://", f"http://admin:{influx.admin_password}@")
+def test_a_server_given_by_url(
+    influx_server: InfluxInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = influx_server.url.replace("http://", f"http://admin:{influx_server.admin_password}@")
     monkeypatch.setenv("INFLUXDB_URL", address)
     server = InfluxServer(tmp_path, 1, database="given")
     info = server.start()
-    assert (info.url, info.pid, info.origin) == (influx.url, None, "url")
+    assert (info.url, info.pid, info.origin) == (influx_server.url, None, "url")
     handler_of(info).write(b"m f=1 1")
     server.stop()
     assert server.status() is not None, "a server that is not ours is left running"

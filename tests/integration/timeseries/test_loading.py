@@ -28,7 +28,8 @@ from gridlake.timeseries.loader import load_partitions
 from gridlake.timeseries.partitions import PartitionRef
 from gridlake_local.influx import InfluxInfo, InfluxServer
 from tests.integration.timeseries.conftest import Silver
-from tests.integration.timeseries.support import contract_named, free_port, handler_of, hours, stub_server
+from tests.integration.timeseries.support import contract_named, handler_of, hours, stub_server
+from tests.servers import free_port
 
 
 def forever() -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import math
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +18,9 @@ from hypothesis import strategies as st
 from gridlake.contracts.model import Column, ColumnType, Contract, Kind, Member, Role, TimeSpec
 from gridlake.knowledge.series import execute
 from gridlake.questions.building import build
-from gridlake.timeseries.credentials import Credentials
 from gridlake.timeseries.handler import InfluxDBHandler
-from gridlake_local.influx import InfluxServer
+from tests.integration.timeseries.support import handler_of
+from tests.servers import InfluxDatabase
 
 from .reference import answer
 
@@ -92,18 +91,10 @@ def lines(name: str, points: pd.DataFrame) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDBHandler]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = InfluxServer(tmp_path_factory.mktemp("influx"), port)
-    info = server.start()
-    connected = InfluxDBHandler(
-        url=info.url, database=info.database, credentials=Credentials(info.username, info.password)
-    )
+def handler(influx_database: InfluxDatabase) -> Iterator[InfluxDBHandler]:
+    connected = handler_of(influx_database("questions"))
     yield connected
     connected.close()
-    server.stop()
 
 
 @pytest.fixture(scope="module")

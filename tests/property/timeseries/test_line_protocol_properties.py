@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from gridlake.timeseries.errors import LineProtocolError
 from gridlake.timeseries.handler import InfluxDBHandler, quote_identifier
 from gridlake.timeseries.line_protocol import Serialiser, serialise
-from gridlake_local.influx import InfluxServer
-from tests.integration.timeseries.support import free_port, handler_of
+from tests.integration.timeseries.support import handler_of
+from tests.servers import InfluxDatabase
 
 real_server = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -31,10 +31,10 @@ floats = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @pytest.fixture(scope="module")
-def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDBHandler]:
-    server = InfluxServer(tmp_path_factory.mktemp("influx"), free_port())
-    yield handler_of(server.start())
-    server.stop()
+def handler(influx_database: InfluxDatabase) -> Iterator[InfluxDBHandler]:
+    connected = handler_of(influx_database("line_protocol"))
+    yield connected
+    connected.close()
 
 
 @real_server

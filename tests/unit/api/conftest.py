@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from openapi_schema_validator import OAS30Validator
 
 from gridlake.api import services, uploads
 from gridlake.platform.clients import client
-from gridlake_local.influx import InfluxInfo, InfluxServer
+from gridlake_local.influx import InfluxInfo
+from tests.servers import InfluxDatabase
 from tests.unit.aws_environment import Application, LambdaContext, application
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,13 +135,8 @@ def fits_document(method: str, path: str, answer: Answer) -> None:
 
 
 @pytest.fixture(scope="session")
-def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxInfo]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = InfluxServer(tmp_path_factory.mktemp("influx"), port)
-    yield server.start()
-    server.stop()
+def influx(influx_database: InfluxDatabase) -> InfluxInfo:
+    return influx_database("api")
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ from gridlake.timeseries.errors import (
     InfluxUnsupportedError,
 )
 from gridlake.timeseries.handler import InfluxDBHandler, quote_identifier, quote_string
-from tests.integration.timeseries.support import free_port, stub_server
+from tests.integration.timeseries.support import stub_server
+from tests.servers import free_port
 
 NO_CONTENT = (204, {}, b"")
 LINE = b"m,t=x f=1 1\n"
