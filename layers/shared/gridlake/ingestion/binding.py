@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gridlake.contracts.model import Column, Contract, Role
-from gridlake.contracts.text import value_key as fold
+from gridlake.contracts.text import header_key
+
+
+def fold(name: str) -> str:
+    """A column name as it is compared: `header_key`, and ``id_subsistema`` equals ``Id Subsistema``."""
+    return " ".join(header_key(name).replace("_", " ").split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,7 +158,8 @@ class Run:
         report.notices.extend(self._facts.notices)
         unknown = [n for i, n in enumerate(self._facts.header) if n and i not in self._binding.known]
         if unknown:
-            report.notices.append(f"columns the contract does not know were not loaded: {', '.join(unknown)}")
+            names = ", ".join(unknown[:20]) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
+            report.notices.append(f"columns the contract does not know were not loaded: {names}")
         for rows in _ahead(chunks, standardiser.rows):
             quarantined = rows.quarantined()
             report.rows_in += rows.count + len(rows.rejected)

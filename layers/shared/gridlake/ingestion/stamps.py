@@ -27,6 +27,9 @@ _MONTH_WORD = re.compile(r"[A-Za-z]{3,}")
 _SERIAL = r"^\d{5}(?:\.\d+)?$"
 _SERIAL_ORIGIN = -2_209_161_600
 """1899-12-30, day 0 of a workbook, in seconds since 1970."""
+_YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d")
+_DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%d-%m-%y", "%d.%m.%y")
+_HOURS = (" %H:%M:%S", " %H:%M", "", " %H:%M:%S.%f", "T%H:%M:%S", "T%H:%M", "T%H:%M:%S.%f")
 
 
 class Parsed(NamedTuple):
@@ -38,6 +41,17 @@ class Parsed(NamedTuple):
     seconds: Seconds
     valid: Mask
     absolute: Mask
+
+
+def widened(formats: Sequence[str]) -> tuple[str, ...]:
+    """The formats, and after them those that mean the same in other marks.
+
+    A year that comes first is always followed by the month. A day before the month is only read so where one of
+    `formats` has that order; never a month before the day.
+    """
+    days = _YEAR_FIRST + (_DAY_FIRST if any(f.startswith(_DAY_FIRST) for f in formats) else ())
+    more = (day + hour for day in days for hour in _HOURS)
+    return tuple(dict.fromkeys((*formats, *more)))
 
 
 def parse(texts: pa.Array, formats: Sequence[str], *, serials: bool = False) -> Parsed:
@@ -199,6 +213,8 @@ def _one(text: str, formats: Sequence[str]) -> tuple[int, bool] | None:
             if stamp.tzinfo is not None:
                 return int(stamp.timestamp()), True
             return int(stamp.replace(tzinfo=UTC).timestamp()), False
+    text = re.sub(r"(?<=\d) ?(?:UTC|GMT)$", "Z", text)
+    text = re.sub(r"(?<=:\d\d) (?=[+-]\d{2}:?\d{2}$)", "", text)
     if text.endswith("Z") or re.search(r"\d[+-]\d{2}:?\d{2}$", text):
         try:
             stamp = datetime.fromisoformat(text)

@@ -50,7 +50,7 @@ class Standardiser:
         stamped = {*binding.time, *([binding.period] if binding.period is not None else [])}
         texts = {positions[c.name] for c in used if c.role is Role.TAG or c.type in _CALENDAR} | stamped
         values = {
-            positions[c.name]: frozenset(c.missing)
+            positions[c.name]: numbers.ABSENT.union(c.missing)
             for c in used
             if positions[c.name] not in texts and (c.role is Role.FIELD or c.type is ColumnType.NUMBER)
         }

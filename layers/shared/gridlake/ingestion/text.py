@@ -130,10 +130,12 @@ def find_layout(text: str, *, complete: bool) -> Layout | None:
 
 
 def _rows(text: str, delimiter: str, *, complete: bool) -> list[tuple[int, list[str]]]:
-    lines = text.splitlines(keepends=True) if "\n" in text or "\r" in text else [text]
+    lines = text.split("\n" if "\n" in text else "\r")
     if not complete and len(lines) > 1:
         lines.pop()
-    reader = csv.reader((line.replace("\0", "") for line in lines[:1000]), delimiter=delimiter)
+    # Lines end where the reader ends them, at line feeds alone: a stray return or form feed is no line of its own.
+    plain = (line.rstrip("\r").replace("\r", " ").replace("\0", "") + "\n" for line in lines[:1000])
+    reader = csv.reader(plain, delimiter=delimiter)
     rows: list[tuple[int, list[str]]] = []
     while True:
         line = reader.line_num + 1

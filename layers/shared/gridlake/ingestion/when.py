@@ -56,8 +56,8 @@ class Clock:
     def __init__(self, spec: TimeSpec, *, zone: str, cells: bool) -> None:
         self._spec = spec
         self._zone = zone
-        self._formats = tuple(dict.fromkeys((*_CELL_FORMATS, *spec.formats) if cells else spec.formats))
-        self._serials: bool | None = None
+        self._formats = stamps.widened((*_CELL_FORMATS, *spec.formats) if cells else spec.formats)
+        self._serials: bool | None = True if cells else None
 
     def read(self, parts: list[pa.Array], period: pa.Array | None) -> Instants:
         """Instants of rows from the columns that their stamp is made of."""

@@ -101,6 +101,11 @@ def _text(column: pa.Array) -> pa.Array:
             for v in column.to_pylist()
         ]
         return pa.array(values, pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        try:
+            return pc.cast(column, pa.string())
+        except pa.ArrowInvalid:
+            pass
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())
     return pc.cast(column, pa.string())

@@ -31,11 +31,11 @@ def inspect(content: IO[bytes], *, filename: str, limits: Limits) -> FileFacts:
     """
     _bounded(content, filename, limits)
     workbook = _open(content, filename)
-    found: FileFacts | None = None
-    same: list[str] = []
+    tables: list[tuple[int, str, FileFacts]] = []
     other: list[str] = []
     for name in workbook.sheet_names:
-        rows = [(n, cells) for n, cells in islice(_rows(workbook.get_sheet_by_name(name)), _PROBE_ROWS)]
+        sheet = workbook.get_sheet_by_name(name)
+        rows = [(n, cells) for n, cells in islice(_rows(sheet), _PROBE_ROWS)]
         shown = [(n, [as_text(c) for c in cells]) for n, cells in rows]
         shown = [(n, cells) for n, cells in shown if any(cells)]
         hit = texts._header(shown)
@@ -47,26 +47,30 @@ def inspect(content: IO[bytes], *, filename: str, limits: Limits) -> FileFacts:
         header = tuple(c.strip() for c in cells)
         while header and not header[-1]:
             header = header[:-1]
-        if found is None:
-            sample = tuple(tuple(r) for _, r in shown[hit[1] + 1 :][:200])
-            words = tuple(tuple(c for c in raw if isinstance(c, str)) for n, raw in rows if n > line)
-            found = FileFacts(
-                filename=filename,
-                format="xlsx",
-                size=0,
-                header=header,
-                header_line=line,
-                data_line=line + 1,
-                decimal=texts.find_decimal(words, ";"),
-                sample=sample,
-            )
-        (same if header == found.header and line == found.header_line else other).append(name)
-    if found is None:
+        sample = tuple(tuple(r) for _, r in shown[hit[1] + 1 :][:200])
+        words = tuple(tuple(c for c in raw if isinstance(c, str)) for n, raw in rows if n > line)
+        facts = FileFacts(
+            filename=filename,
+            format="xlsx",
+            size=0,
+            header=header,
+            header_line=line,
+            data_line=line + 1,
+            decimal=texts.find_decimal(words, ";"),
+            sample=sample,
+        )
+        end = sheet.end[0] + 1 if sheet.end else line
+        tables.append(((end - line) * min(len(header), 12), name, facts))
+    if not tables:
         raise UnreadableFileError(
             f"{filename} has no sheet with a header row of two columns or more",
             code="no_table",
             hint="upload a table with a row of column names above the values",
         )
+    # Covers and dictionaries of columns are small: the table is what fills most cells.
+    _, _, found = max(tables, key=lambda table: table[0])
+    same = [name for _, name, facts in tables if facts.header == found.header]
+    other += [name for _, name, facts in tables if facts.header != found.header]
     notices = (f"sheets without this table were not read: {', '.join(other)}",) if other else ()
     return FileFacts(
         **{
@@ -83,11 +87,21 @@ def read(content: IO[bytes], facts: FileFacts, wanted: Wanted) -> Iterator[Calla
     """Rows of the sheets in order. The file is read as the calls are made, so they must be made in order."""
     workbook = _open(content, facts.filename)
     for name in facts.sheets or workbook.sheet_names[:1]:
-        rows = _rows(workbook.get_sheet_by_name(name))
-        numbered = ((n, cells) for n, cells in rows if n >= facts.data_line)
+        numbered = _below(_rows(workbook.get_sheet_by_name(name)), facts)
         while part := list(islice(numbered, CHUNK_ROWS)):
             chunk = _chunk(part, facts, wanted)
             yield lambda chunk=chunk: chunk  # type: ignore[misc]
+
+
+def _below(rows: Iterator[tuple[int, list[Any]]], facts: FileFacts) -> Iterator[tuple[int, list[Any]]]:
+    """The rows below the header, wherever it stands in this sheet."""
+    above: list[tuple[int, list[Any]]] = []
+    for number, cells in rows:
+        if tuple(as_text(c).strip() for c in cells[: len(facts.header)]) == facts.header:
+            yield from rows
+            return
+        above.append((number, cells))
+    yield from (row for row in above if row[0] >= facts.data_line)
 
 
 def _chunk(part: list[tuple[int, list[Any]]], facts: FileFacts, wanted: Wanted) -> Chunk:
