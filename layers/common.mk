@@ -6,6 +6,8 @@ ROOT := $(abspath $(dir $(realpath $(lastword $(MAKEFILE_LIST))))/..)
 PYTHON := $(firstword $(wildcard $(ROOT)/.venv/bin/python) python3.13)
 UV := $(firstword $(wildcard $(ROOT)/.venv/bin/uv) uv)
 OUT = $(ARTIFACTS_DIR)/python
+# uv then trusts what the machine trusts, as pip and curl do.
+export UV_SYSTEM_CERTS := 1
 # Wheels for Lambda's Amazon Linux 2023 (glibc 2.34), whatever machine builds; hashes keep the result the same.
 # --no-deps: the lock lists everything, and what the Lambda runtime brings (boto3, botocore) is left out of it on purpose.
 # uv hardlinks or copies from its cache (under a second); pip is the fallback and needs nothing but Python.
