@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from samcli.yamlhelper import yaml_parse
+
+from tests.templates import load_template
 
 ROOT = Path(__file__).resolve().parents[3]
 SITE = Path(sys.prefix) / "lib/python3.13/site-packages"
@@ -55,7 +56,7 @@ def artifacts_of(build: Path) -> list[Artifact]:
         "DataframesLayerArn": build / "Layers/DataframesLayer",
     }
     for path in sorted(build.glob("*/template.yaml")):
-        template = yaml_parse(path.read_text(encoding="utf-8"))
+        template = load_template(path)
         shared = template.get("Globals", {}).get("Function", {})
         for name, resource in template["Resources"].items():
             if resource["Type"] == "AWS::Serverless::Function":

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from samcli.lib.utils.hash import dir_checksum
-from samcli.yamlhelper import yaml_parse
 
+from tests.templates import load_template
 from tests.unit.infrastructure.transform import translate
 
 from .conftest import ROOT, artifacts_of, sam_build
@@ -44,7 +44,7 @@ def published_versions(build: Path) -> dict[str, str]:
     """Logical ID of the published version of each function."""
     versions = {}
     for path in sorted(build.glob("*/template.yaml")):
-        template = yaml_parse(path.read_text(encoding="utf-8"))
+        template = load_template(path)
         mine = [a.name for a in artifacts_of(build) if a.folder.parent == path.parent]
         for artifact in artifacts_of(build):
             if artifact.name in mine:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samcli.yamlhelper import yaml_parse
+
+from tests.templates import load_template
 
 ROOT = Path(__file__).resolve().parents[3]
 Template = dict[str, Any]
@@ -51,12 +52,6 @@ class Function:
         return [s for policy in self.properties["Policies"] for s in policy["Statement"]]
 
 
-def load(path: Path) -> Template:
-    """A template with short tags (!Ref) written out as {"Ref": …}."""
-    template: Template = yaml_parse(path.read_text(encoding="utf-8"))
-    return template
-
-
 def functions_of(stack: str, template: Template) -> Iterator[Function]:
     shared = template.get("Globals", {}).get("Function", {})
     for name, resource in template["Resources"].items():
@@ -68,13 +63,13 @@ def functions_of(stack: str, template: Template) -> Iterator[Function]:
         yield Function(stack, name, template, properties)
 
 
-STACKS = {path.stem: load(path) for path in sorted((ROOT / "stacks").glob("*.yaml"))}
+STACKS = {path.stem: load_template(path) for path in sorted((ROOT / "stacks").glob("*.yaml"))}
 FUNCTIONS = [f for stack, template in STACKS.items() for f in functions_of(stack, template)]
 
 
 @pytest.fixture
 def root() -> Template:
-    return load(ROOT / "template.yaml")
+    return load_template(ROOT / "template.yaml")
 
 
 @pytest.fixture

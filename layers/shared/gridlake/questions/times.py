@@ -128,6 +128,9 @@ def interval_end(start: dt.datetime, interval: str, zone: ZoneInfo) -> dt.dateti
         raise ValueError(f"{interval!r} is no ISO 8601 duration")
     years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     local = start.astimezone(zone).replace(tzinfo=None)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    if _utc(midnight, zone) == start:
+        local = midnight  # a day without its first hour begins when the clocks change, and ends at midnight all the same
     total = local.year * 12 + local.month - 1 + years * 12 + months
     if years or months:
         local = local.replace(year=total // 12, month=total % 12 + 1, day=1)
