@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from gridlake.api.services import influx as influx_of
 from gridlake.api.services import ledger as ledger_of
+from gridlake.contracts import registry
+from gridlake.contracts.publishing import register
 from gridlake.ingestion.ledger import Ledger
 from gridlake.platform.clients import client
 from gridlake.workflow.context import Execution, Source
@@ -76,6 +79,32 @@ def test_a_contract_is_given_as_json_and_as_yaml_and_taken_again(api: Api) -> No
     assert api("GET", "/datasets/ons_load_copy").status == 200
 
 
+def by_another_process(work: Callable[[], None]) -> None:
+    """Do something of which this process' registry hears nothing."""
+    kept = dict(registry._loaded)
+    work()
+    registry._loaded.clear()
+    registry._loaded.update(kept)
+
+
+def test_a_contract_of_another_process_is_asked_for_at_once(api: Api) -> None:
+    request = DAY | {"dataset": "ons_load_copy"}
+    assert api("POST", "/timeseries/query", request).json["code"] == "unknown_dataset"
+    text = api("GET", "/contracts/ons_load_hourly", query={"format": "yaml"}).text
+    for known, copied in (("ons_load_hourly", "ons_load_copy"), ("CURVA", "COPIA"), ("curva", "copia")):
+        text = text.replace(known, copied)
+    lake = api.settings.lake_bucket
+    by_another_process(lambda: register(text, lake_bucket=lake, filename="copy.yaml") and None)
+    assert api("POST", "/timeseries/query", request).status == 200
+
+    request["measures"] = ["demand_mw"]
+    assert api("POST", "/timeseries/query", request).json["code"] == "unknown_measure"
+    newer = text.replace("load_mw", "demand_mw").replace("version: 1.0.0", "version: 2.0.0", 1)
+    by_another_process(lambda: register(newer, lake_bucket=lake, filename="copy.yaml") and None)
+    assert api("POST", "/timeseries/query", request).status == 200
+    assert "ons_load_copy" in [item["dataset"] for item in api("GET", "/datasets").json["items"]]
+
+
 def test_an_invalid_contract_is_told_with_its_lines(api: Api) -> None:
     answer = api("POST", "/contracts", {"contract": "id: x\nversion: 1.0.0\n"})
     assert (answer.status, answer.json["code"]) == (422, "invalid_contract")
@@ -100,6 +129,13 @@ def test_an_upload_is_a_sigv4_put_of_exactly_that(api: Api) -> None:
 def test_a_file_beyond_the_limit_is_refused_before_it_is_sent(api: Api) -> None:
     answer = api("POST", "/uploads", {"filename": "big.csv", "size": 6 * 1024**3})
     assert (answer.status, answer.json["code"], answer.json["pointer"]) == (413, "file_too_large", "/size")
+
+
+@pytest.mark.parametrize("size", [None, -1, 1.5, "8", True])
+def test_an_address_without_a_bound_is_not_given(api: Api, size: object) -> None:
+    body = {"filename": "a.csv"} | ({} if size is None else {"size": size})
+    answer = api("POST", "/uploads", body)
+    assert (answer.status, answer.json["code"], answer.json["pointer"]) == (400, "invalid_request", "/size")
 
 
 def test_ingestions_are_listed_page_by_page(api: Api) -> None:

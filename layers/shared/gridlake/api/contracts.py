@@ -68,9 +68,7 @@ def register(settings: Settings, text: str, *, filename: str) -> dict[str, Any]:
     """
     from gridlake.contracts.publishing import register as publish
 
-    known = services.registry(settings)
-    known.forget()
-    known = services.registry(settings)
+    known = services.registry(settings, fresh=True)
     contract = publish(text, lake_bucket=settings.lake_bucket, filename=filename)
     before = known.get(contract.dataset).version if contract.dataset in known else None
     return {
@@ -82,7 +80,7 @@ def register(settings: Settings, text: str, *, filename: str) -> dict[str, Any]:
 
 def document(settings: Settings, dataset: str) -> Mapping[str, Any]:
     """The ODCS document of a dataset."""
-    return services.registry(settings).document(dataset)
+    return services.registry(settings, fresh=True).document(dataset)
 
 
 def wants_yaml(requested: str | None) -> bool:

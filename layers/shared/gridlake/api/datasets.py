@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def summaries(settings: Settings) -> list[dict[str, Any]]:
     """Every dataset, sorted by name, with coverage and row count."""
     loaded = services.ledger(settings).dataset_versions()
-    return [summary(contract, loaded.get(contract.dataset)) for contract in services.registry(settings).all()]
+    known = services.registry(settings, fresh=True)
+    return [summary(contract, loaded.get(contract.dataset)) for contract in known.all()]
 
 
 def detail(settings: Settings, dataset: str) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def detail(settings: Settings, dataset: str) -> dict[str, Any]:
     NotFoundError
         There is none of that name; the hint names close ones.
     """
-    contract = services.registry(settings).get(dataset)
+    contract = services.registry(settings, fresh=True).get(dataset)
     loaded = services.ledger(settings).dataset(dataset)
     return summary(contract, loaded) | {
         "description": contract.description,

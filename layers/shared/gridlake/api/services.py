@@ -10,6 +10,7 @@ from gridlake.platform.clients import client
 from gridlake.timeseries.handler import InfluxDBHandler
 
 if TYPE_CHECKING:
+    from gridlake.contracts.model import Contract
     from gridlake.ingestion.ledger import Ledger
     from gridlake.platform.settings import Settings
 
@@ -27,9 +28,23 @@ def ledger(settings: Settings) -> Ledger:
     return Ledger(settings.ledger_table, client("dynamodb"))
 
 
-def registry(settings: Settings) -> Registry:
-    """Contracts built in and registered at run time."""
+def registry(settings: Settings, *, fresh: bool = False) -> Registry:
+    """Contracts built in and registered at run time; `fresh` ones as they are now, at the cost of one read of the lake."""
+    if fresh:
+        Registry.forget()
     return Registry.load(settings.lake_bucket)
+
+
+def contract(settings: Settings, dataset: str) -> Contract:
+    """The contract of a dataset; one registered a moment ago, through another process, is found too.
+
+    Raises
+    ------
+    NotFoundError
+        Nobody registered one; the hint names the closest datasets.
+    """
+    known = registry(settings)
+    return (known if dataset in known else registry(settings, fresh=True)).get(dataset)
 
 
 def influx(settings: Settings) -> InfluxDBHandler:

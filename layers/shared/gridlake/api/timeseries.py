@@ -13,6 +13,7 @@ from gridlake.questions.building import build
 
 if TYPE_CHECKING:
     from gridlake.platform.settings import Settings
+    from gridlake.questions.ir import SeriesQuery
 
 
 def query(settings: Settings, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,5 +29,16 @@ def query(settings: Settings, body: Mapping[str, Any]) -> dict[str, Any]:
     dataset = optional_text(body, "dataset", maximum=128)
     if dataset is None:
         raise InvalidRequestError("dataset is missing", pointer="/dataset", hint="GET /datasets lists them")
-    contract = services.registry(settings).get(dataset)
-    return execute(build(body, contract), services.influx(settings))
+    return execute(_question(settings, dataset, body), services.influx(settings))
+
+
+def _question(settings: Settings, dataset: str, body: Mapping[str, Any]) -> SeriesQuery:
+    """The typed question; what the contract does not know is looked up in the newest version of it as well."""
+    contract = services.contract(settings, dataset)
+    try:
+        return build(body, contract)
+    except InvalidRequestError:
+        current = services.registry(settings, fresh=True).get(dataset)
+        if current.version == contract.version:
+            raise
+        return build(body, current)

@@ -39,8 +39,8 @@ class UploadRequest:
     filename: str
     publisher: str
     content_type: str
-    size: int | None
-    """Bytes; with it the address takes exactly as many."""
+    size: int
+    """Bytes; the address takes exactly as many."""
 
     @property
     def key(self) -> str:
@@ -63,8 +63,13 @@ def read_request(body: Mapping[str, Any]) -> UploadRequest:
             "filename is missing", pointer="/filename", hint='send {"filename": "CURVA_CARGA_2023.csv"}'
         )
     publisher = optional_text(body, "publisher", maximum=64) or DEFAULT_PUBLISHER
+    # Without its size in the signature an address would take any number of bytes up to S3's own limit.
     size = body.get("size")
-    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
+    if size is None:
+        raise InvalidRequestError(
+            "size is missing", pointer="/size", hint='send the bytes of the file: {"size": 1875122}'
+        )
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise InvalidRequestError("size must be a whole number of bytes", pointer="/size")
     content_type = optional_text(body, "content_type", maximum=127) or DEFAULT_CONTENT_TYPE
     if not content_type.isascii() or not content_type.isprintable():
@@ -105,7 +110,7 @@ def safe_name(name: str, field: str) -> str:
 
 
 def presign(settings: Settings, request: UploadRequest) -> dict[str, Any]:
-    """A presigned PUT, valid for `EXPIRES_SECONDS`, for this key, content type and, where told, length only.
+    """A presigned PUT, valid for `EXPIRES_SECONDS`, for this key, content type and length only.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def presign(settings: Settings, request: UploadRequest) -> dict[str, Any]:
         The file is larger than one PUT or the platform takes.
     """
     maximum = min(settings.large_max_bytes, MAX_PUT_BYTES)
-    if request.size is not None and request.size > maximum:
+    if request.size > maximum:
         raise FileTooLargeError(
             f"{request.filename} has {request.size:,} bytes; at most {maximum:,} are taken",
             pointer="/size",
@@ -123,11 +128,9 @@ def presign(settings: Settings, request: UploadRequest) -> dict[str, Any]:
         "Bucket": settings.raw_bucket,
         "Key": request.key,
         "ContentType": request.content_type,
+        "ContentLength": request.size,
     }
-    headers = {"content-type": request.content_type}
-    if request.size is not None:
-        parameters["ContentLength"] = request.size
-        headers["content-length"] = str(request.size)
+    headers = {"content-type": request.content_type, "content-length": str(request.size)}
     url = _client().generate_presigned_url(
         "put_object", Params=parameters, ExpiresIn=EXPIRES_SECONDS, HttpMethod="PUT"
     )

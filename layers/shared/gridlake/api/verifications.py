@@ -39,7 +39,7 @@ def start(settings: Settings, body: Mapping[str, Any]) -> dict[str, Any]:
     dataset = optional_text(body, "dataset", maximum=128)
     zone = "UTC"
     if dataset is not None:
-        contract = services.registry(settings).get(dataset)
+        contract = services.contract(settings, dataset)
         if contract.time is None:
             raise InvalidRequestError(
                 f"{dataset} is a register: it has no series to compare",
