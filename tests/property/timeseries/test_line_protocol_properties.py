@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,6 +43,9 @@ def handler(influx_database: InfluxDatabase) -> Iterator[InfluxDBHandler]:
 @example("m", "t", "a\\,b", "f", -0.0)
 @example("m", "t", "a\\", "f", 1.0)
 @example("m\\,x", "t\\=", "v\\ ", "f\\", 5e-324)
+@example("m\\=", "t", "v", "f", 1.0)
+@example("m", "t", "v", "\\=", 1.0)
+@example("m", "t", "v", '\\"', 1.0)
 def test_a_point_survives_or_is_refused(
     handler: InfluxDBHandler, measurement: str, tag: str, value: str, field: str, number: float
 ) -> None:
@@ -71,6 +75,7 @@ def assert_refusable(measurement: str, tag: str, value: str, field: str) -> None
     assert (
         any("\n" in t or "\r" in t or t.endswith("\\") or "\0" in t for t in every)
         or any(character < " " for name in (measurement, tag, field) for character in name)
+        or any(re.search(r'\\[,= "]', name) for name in (measurement, tag, field))
         or measurement.startswith("#")
         or tag == field
         or {tag, field} & {"time", "_field", "_measurement"}

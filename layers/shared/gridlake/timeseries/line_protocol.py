@@ -1,8 +1,8 @@
 """Line protocol straight from Arrow, without a Python object per row.
 
 A point's text is ``measurement,tag=value field=value,field=value time``. Rows of one series share everything before the
-fields, so each distinct tag set is escaped once and repeated by its dictionary index; numbers are printed by Arrow, whose
-floats are the shortest text that reads back as the same 64 bits.
+fields, so each distinct tag set is escaped once and repeated by its number; columns become text as a whole, floats as the
+shortest one that reads back as the same 64 bits.
 
 What line protocol can't carry without changing its meaning is refused, never guessed: a raw newline in a tag would inject a
 second point, a trailing backslash would escape the separator after it, a measurement that starts with ``#`` is a comment,
@@ -12,7 +12,7 @@ infinity is refused; a row without any field has no point; an empty tag is an ab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from gridlake.timeseries._escaping import escaped_name
+from gridlake.timeseries._tag_sets import TagSets
+from gridlake.timeseries._values import field_text, stamp_text, widest
 from gridlake.timeseries.errors import LineProtocolError
 
 # The stubs of pyarrow describe neither scalar arguments of kernels nor the counts of boolean arrays.
@@ -30,8 +33,6 @@ Array = Any
 
 MAX_ROWS = 16_384
 """Rows turned into text at once: memory stays flat, buffers are reused, offsets stay far from the 32-bit limit."""
-MAX_KEY_BYTES = 65_535
-"""Longest measurement with tags that InfluxDB stores."""
 MIN_TIME_NS = -(2**63) + 2
 MAX_TIME_NS = 2**63 - 2
 """First and last instant that InfluxDB stores, in nanoseconds since the epoch."""
@@ -167,11 +168,8 @@ class Serialiser:
         self.tags = tuple(sorted(tags))
         self.fields = tuple(fields)
         self.time = time
-        self._head = _escaped_name(measurement, "measurement", equals=False)
-        self._tag_keys = [_escaped_name(name, "tag") for name in self.tags]
-        self._field_keys = {name: _escaped_name(name, "field") for name in self.fields}
-        self._known: tuple[list[Array | None], dict[int, tuple[str, str | None]]] = ([], {})
-        self._prefixes: dict[tuple[str | None, ...], tuple[str, str | None]] = {}
+        self._tag_sets = TagSets(measurement, tags)
+        self._field_keys = {name: escaped_name(name, "field") for name in self.fields}
 
     def lines(self, data: pa.RecordBatch | pa.Table) -> Iterator[Lines]:
         """Lines of a table, some tens of thousands of rows at a time, with the rows that have none."""
@@ -214,17 +212,17 @@ class Serialiser:
         }
 
     def series(self, batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], list[str | None]]:
-        """Number of each row's series, and the series as InfluxDB names them; None for an unwritable one."""
-        codes, prefixes = self._tag_sets(batch)
-        return codes, [prefix[:-1] if problem is None else None for prefix, problem in prefixes]
+        """Number of each row's series, and the batch's series as InfluxDB names them; None for an unwritable one."""
+        numbers = self._tag_sets.numbers(batch)
+        used, ranks = np.unique(numbers, return_inverse=True)
+        texts, problems = self._tag_sets.texts, self._tag_sets.problems
+        return ranks, [None if n in problems else texts[n].as_py()[:-1] for n in used.tolist()]
 
     def _batch(self, batch: pa.RecordBatch, first: int) -> Iterator[Lines]:
-        codes, prefixes = self._tag_sets(batch)
+        numbers = self._tag_sets.numbers(batch)
         values, trouble = self._values(batch)
         times = self._times(batch, trouble)
-        for code, (_, problem) in enumerate(prefixes):
-            if problem is not None:
-                trouble.append((codes == code, problem))
+        trouble += [(numbers == number, problem) for number, problem in self._tag_sets.problems.items()]
         keep = np.ones(batch.num_rows, dtype=bool)
         if values and all(v.null_count for _, v in values):
             keep = ~np.logical_and.reduce([v.is_null().to_numpy(zero_copy_only=False) for _, v in values])
@@ -238,31 +236,28 @@ class Serialiser:
         rows = np.flatnonzero(keep)
         if len(rows) < batch.num_rows:
             kept: Array = pa.array(rows)
-            codes, times = codes[rows], times[rows]
+            numbers, times = numbers[rows], times[rows]
             values = [(name, v.take(kept)) for name, v in values]
-        texts = [p for p, _ in prefixes]
         problems = tuple(RefusedRow(first + row, reason) for row, reason in sorted(refused.items()))
-        room = 4 * max(map(len, texts), default=0) + 32 + sum(_width(n, v) for n, v in values)
+        room = 2 * self._tag_sets.longest + 32 + sum(widest(n, v) for n, v in values)
         step = max(1, min(len(rows), _TEXT_LIMIT // room)) if len(rows) else 1
         for start in range(0, max(1, len(rows)), step):
             end = start + step
             part = [(name, v[start:end]) for name, v in values]
-            text = self._text(texts, codes[start:end], part, times[start:end])
+            text = self._text(numbers[start:end], part, times[start:end])
             yield Lines(text, rows[start:end] + first, problems if start == 0 else ())
 
     def _text(
         self,
-        prefixes: list[str],
-        codes: npt.NDArray[np.int64],
+        numbers: npt.NDArray[np.int64],
         values: list[tuple[str, Array]],
         times: npt.NDArray[np.int64],
     ) -> Array:
-        if len(codes) == 0:
+        if len(numbers) == 0:
             return pa.array([], pa.string())
-        every: Array = pa.array(prefixes, pa.string())
-        head, stamp = every.take(pa.array(codes)), pa.array(times).cast(pa.string())
+        head, stamp = self._tag_sets.texts.take(pa.array(numbers)), stamp_text(times)
         keys = [self._field_keys[name] + "=" for name, _ in values]
-        texts = [_field_text(value) for _, value in values]
+        texts = [field_text(value) for _, value in values]
         if any(t.null_count for t in texts):
             pairs = [
                 pc.binary_join_element_wise(key, text, "") for key, text in zip(keys, texts, strict=True)
@@ -273,73 +268,6 @@ class Serialiser:
             for key, text in zip(keys[1:], texts[1:], strict=True):
                 fields += [f",{key}", text]
         return pc.binary_join_element_wise(head, *fields, " ", stamp, "\n", "")
-
-    def _tag_sets(self, batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], list[tuple[str, str | None]]]:
-        """Number of each row's tag set, and the text (or the problem) of each tag set."""
-        codes = np.zeros(batch.num_rows, dtype=np.int64)
-        columns: list[Array | None] = []
-        combinations = 1
-        for name in self.tags:
-            position = batch.schema.get_field_index(name)
-            if position < 0:
-                columns.append(None)
-                continue
-            column = _dictionary(batch.column(position), name)
-            size = len(column.dictionary) + 1
-            combinations *= size
-            if combinations >= 2**62:
-                raise LineProtocolError(f"the tags of {self.measurement} have too many values for one batch")
-            index = column.indices.fill_null(size - 1).to_numpy(zero_copy_only=False)
-            codes = codes * size + index
-            columns.append(column.dictionary)
-        encoded: Array = pa.array(codes).dictionary_encode()
-        ranks: npt.NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
-        texts = self._texts_of(columns)
-        return ranks, [texts(combination) for combination in encoded.dictionary.to_pylist()]
-
-    def _texts_of(self, columns: list[Array | None]) -> Callable[[int], tuple[str, str | None]]:
-        """Text of a combination of dictionary positions; batches with the same dictionaries share what is known."""
-        last, known = self._known
-        same = len(last) == len(columns) and all(
-            (a is None and b is None) or (a is not None and b is not None and a.equals(b))
-            for a, b in zip(last, columns, strict=True)
-        )
-        if not same:
-            known = {}
-            self._known = (columns, known)
-        words: list[list[str | None]] = [[None] if c is None else [*c.to_pylist(), None] for c in columns]
-
-        def text(combination: int) -> tuple[str, str | None]:
-            found = known.get(combination)
-            if found is None:
-                left, chosen = combination, []
-                for choice in reversed(words):
-                    left, place = divmod(left, len(choice))
-                    chosen.append(choice[place] or None)
-                found = known[combination] = self._prefix(tuple(reversed(chosen)))
-            return found
-
-        return text
-
-    def _prefix(self, values: tuple[str | None, ...]) -> tuple[str, str | None]:
-        known = self._prefixes.get(values)
-        if known is None:
-            known = self._prefixes[values] = self._new_prefix(values)
-        return known
-
-    def _new_prefix(self, values: tuple[str | None, ...]) -> tuple[str, str | None]:
-        text = self._head
-        for name, key, value in zip(self.tags, self._tag_keys, values, strict=True):
-            if value is None:
-                continue
-            if "\n" in value or "\r" in value or "\0" in value:
-                return "", f"tag {name} has a line break or a NUL: {value!r}"
-            if value.endswith("\\"):
-                return "", f"tag {name} ends in a backslash: {value!r}"
-            text += f",{key}={_escaped(value)}"
-        if len(text.encode()) > MAX_KEY_BYTES:
-            return "", f"measurement and tags are longer than {MAX_KEY_BYTES} bytes"
-        return text + " ", None
 
     def _values(
         self, batch: pa.RecordBatch
@@ -396,54 +324,3 @@ class Serialiser:
             trouble.append((outside, "the time is outside 1677-09-21 to 2262-04-11"))
             times = np.where(outside, 0, times)
         return times * scale
-
-
-def _dictionary(column: Array, name: str) -> Array:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
-        raise LineProtocolError(f"tag {name} is {kind}, not text")
-    if pa.types.is_null(kind):
-        column = column.cast(pa.string())
-    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-
-
-def _field_text(column: Array) -> Array:
-    """Text of a field's values; null stays null."""
-    kind = column.type
-    if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return column.cast(pa.string())
-    if pa.types.is_integer(kind):
-        return pc.binary_join_element_wise(column.cast(pa.string()), "i", "")
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        escaped = pc.replace_substring(column.cast(pa.string()), "\\", "\\\\")
-        return pc.binary_join_element_wise('"', pc.replace_substring(escaped, '"', '\\"'), '"', "")
-    raise LineProtocolError(f"a field of type {kind} can't be written as line protocol")
-
-
-def _width(name: str, column: Array) -> int:
-    """Most bytes that one value of a field takes with its key."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        longest = pc.max(pc.binary_length(column)).as_py() or 0
-    else:
-        longest = 32
-    return 2 * (len(name.encode()) + int(longest)) + 4
-
-
-def _escaped(text: str) -> str:
-    return text.replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
-
-
-def _escaped_name(name: str, what: str, *, equals: bool = True) -> str:
-    if not name:
-        raise LineProtocolError(f"a {what} without a name")
-    # A leading tab is skipped and a NUL can't be asked for: no control character belongs in a name.
-    if any(ord(character) < ord(" ") for character in name):
-        raise LineProtocolError(f"the name of {what} {name!r} has a control character")
-    if name.endswith("\\"):
-        raise LineProtocolError(f"the name of {what} {name!r} ends in a backslash")
-    return _escaped(name) if equals else name.replace(",", "\\,").replace(" ", "\\ ")
