@@ -91,11 +91,15 @@ class Application:
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
 
+_clients: dict[str, Any] = {}
+"""moto answers every client that is made after its import, so these are made once for all tests."""
+
+
 @contextmanager
 def application(**variables: str) -> Iterator[Application]:
     """Make the application's storage for the time of a test."""
-    with mock.patch.dict("os.environ", CREDENTIALS), mock_aws():
-        clients.reset()
+    shared = mock.patch.object(clients, "_clients", _clients)
+    with mock.patch.dict("os.environ", CREDENTIALS), mock_aws(), shared:
         Registry.forget()
         s3 = client("s3")
         for bucket in BUCKETS.values():
@@ -142,5 +146,4 @@ def application(**variables: str) -> Iterator[Application]:
         try:
             yield Application(settings, queue)
         finally:
-            clients.reset()
             Registry.forget()

@@ -6,6 +6,7 @@ boto3 itself honours ``AWS_ENDPOINT_URL``, so the same code speaks to a local AW
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import Any
 
 CONNECT_TIMEOUT_SECONDS = 5
@@ -25,7 +26,6 @@ def client(service: str) -> Any:
     with _lock:
         found = _clients.get(service)
         if found is None:
-            import boto3
             from botocore.config import Config
 
             config = Config(
@@ -35,12 +35,20 @@ def client(service: str) -> Any:
                 max_pool_connections=POOL_CONNECTIONS,
                 tcp_keepalive=True,
             )
-            session: Any = boto3.session.Session()
-            found = _clients[service] = session.client(service, config=config)
+            found = _clients[service] = _session().client(service, config=config)
         return found
+
+
+@cache
+def _session() -> Any:
+    """One session reads botocore's files of endpoints and retries once for all clients."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 def reset() -> None:
     """Forget the clients, because the endpoint or the credentials changed."""
     with _lock:
         _clients.clear()
+        _session.cache_clear()
