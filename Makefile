@@ -50,12 +50,15 @@ status: setup ## Say what runs where
 
 ##@ Check
 .PHONY: test
-test: setup lint types layers templates ## Everything: lint, types, layers, templates, all tests with coverage (.ci/run)
+test: lint types ## Everything: lint, types, all tests with coverage (.ci/run)
 	@$(PYTEST) -q -o console_output_style=count -n $(WORKERS) --dist loadgroup \
 	  --cov --cov-report=term:skip-covered --cov-report=xml:out/coverage.xml tests $(ARGS)
 
 .PHONY: lint
-lint: setup ## Style: ruff check and ruff format
+lint: style layers templates pages ## Style, import floors, templates, pages of datasets
+
+.PHONY: style
+style: setup ## ruff check and ruff format
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "run 'make format'" >&2; exit 1; }
 
@@ -76,6 +79,10 @@ templates: setup ## cfn-lint and sam validate --lint on every template
 	@$(BIN)/cfn-lint $(TEMPLATES)
 	@printf '%s\n' $(TEMPLATES) | AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
 	  xargs -P 2 -I{} sh -c '$(BIN)/sam validate --lint -t {} >/dev/null || { $(BIN)/sam validate --lint -t {}; exit 255; }'
+
+.PHONY: pages
+pages: setup ## docs/datasets is what the contracts say
+	@$(BIN)/python -m gridlake.contracts.pages contracts docs/datasets --check
 
 .PHONY: unit
 unit: setup ## Unit, property and security tests that start nothing
