@@ -29,6 +29,7 @@ _SERIAL_ORIGIN = -2_209_161_600
 """1899-12-30, day 0 of a workbook, in seconds since 1970."""
 _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d")
 _DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%d-%m-%y", "%d.%m.%y")
+_MONTH_NAMED = ("%d-%b-%Y", "%d %b %Y", "%d/%b/%Y", "%d-%b-%y")
 _HOURS = (" %H:%M:%S", " %H:%M", "", " %H:%M:%S.%f", "T%H:%M:%S", "T%H:%M", "T%H:%M:%S.%f")
 
 
@@ -49,8 +50,8 @@ def widened(formats: Sequence[str]) -> tuple[str, ...]:
     A year that comes first is always followed by the month. A day before the month is only read so where one of
     `formats` has that order; never a month before the day.
     """
-    days = _YEAR_FIRST + (_DAY_FIRST if any(f.startswith(_DAY_FIRST) for f in formats) else ())
-    more = (day + hour for day in days for hour in _HOURS)
+    days = _YEAR_FIRST + _MONTH_NAMED + (_DAY_FIRST if any(f.startswith(_DAY_FIRST) for f in formats) else ())
+    more = (day + hour for day in days for hour in (_HOURS[:3] if "b" in day else _HOURS))
     return tuple(dict.fromkeys((*formats, *more)))
 
 
@@ -215,6 +216,7 @@ def _one(text: str, formats: Sequence[str]) -> tuple[int, bool] | None:
             return int(stamp.replace(tzinfo=UTC).timestamp()), False
     text = re.sub(r"(?<=\d) ?(?:UTC|GMT)$", "Z", text)
     text = re.sub(r"(?<=:\d\d) (?=[+-]\d{2}:?\d{2}$)", "", text)
+    text = re.sub(r"(?<=:\d\d)([+-]\d{2})$", r"\1:00", text)
     if text.endswith("Z") or re.search(r"\d[+-]\d{2}:?\d{2}$", text):
         try:
             stamp = datetime.fromisoformat(text)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from gridlake.contracts.model import TimeSpec
 from gridlake.ingestion import stamps
 from gridlake.ingestion.durations import add, duration, floor_month
-from gridlake.ingestion.zones import Mask, Seconds, to_utc
+from gridlake.ingestion.zones import Mask, Seconds, from_utc, to_utc
 
 _CELL_FORMATS = stamps.ISO
 
@@ -74,6 +74,7 @@ class Clock:
         local, valid = parsed.seconds, parsed.valid & ~blank
         gone = np.zeros(len(valid), np.bool_)
         if numbers is not None:
+            local = np.where(parsed.absolute, from_utc(local, self._zone), local)
             early, valid, gone = self._periods(local, valid, numbers)
             late, twice = early, np.zeros(len(valid), np.bool_)
         else:
