@@ -24,6 +24,7 @@ NAMES = (
     "gateway_responses",
     "transport",
     "object_events",
+    "object_ranges",
     "dead_letters",
     "checkpoint",
 )
