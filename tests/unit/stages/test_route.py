@@ -133,8 +133,22 @@ def test_other_keys_do_not_wait(machine: Machine, app: Application) -> None:
         assert status_of(machine.route(app.begin(app.upload(DAYS, key)))) == "small"
 
 
-def test_a_deleted_file_fails_clearly(machine: Machine, app: Application, uploaded: dict[str, Any]) -> None:
+def test_a_version_behind_a_delete_marker_is_still_loaded(
+    machine: Machine, app: Application, uploaded: dict[str, Any]
+) -> None:
+    older = app.upload(DAYS, KEY)
+    newest = app.upload(DAYS, KEY)
     client("s3").delete_object(Bucket=BUCKETS["raw"], Key=KEY)
+    app.upload(DAYS, KEY + ".other")
+    assert status_of(machine.route(app.begin(older))) == "superseded"
+    assert machine.run(newest)["status"] == "loaded"
+
+
+def test_a_deleted_version_fails_clearly(
+    machine: Machine, app: Application, uploaded: dict[str, Any]
+) -> None:
+    version = uploaded["detail"]["object"]["version-id"]
+    client("s3").delete_object(Bucket=BUCKETS["raw"], Key=KEY, VersionId=version)
     record = machine.run(uploaded)
     assert (record["status"], record["error"]["code"]) == ("failed", "object_missing")
 

@@ -7,6 +7,7 @@ conditional or can be repeated:
   of the one that held it is over. Writes of an execution that lost it are refused.
 - ``SOURCE#{id}/LOCK`` is held by one execution at a time, so that two uploads of a key never interleave.
 - ``SOURCE#{id}/CURRENT`` says what is loaded, ``…/PENDING`` what an unfinished attempt may have left behind.
+- ``DATASET#{name}/REPLACEMENT`` is held by one execution at a time while it deletes and rewrites points of the dataset.
 - ``DATASET#{name}/SOURCE#{id}`` has the rows of each source, ``…/VERSION`` the totals and a counter of changes.
 """
 
@@ -22,10 +23,10 @@ from gridlake.ingestion.ledger_sources import SourceLedger
 from gridlake.ingestion.ledger_table import LEASE_SECONDS, lease
 from gridlake.platform import ids
 from gridlake.platform.clock import timestamp
-from gridlake.platform.errors import ConflictError, NotFoundError
+from gridlake.platform.errors import ConflictError, GridlakeError, NotFoundError
 from gridlake.workflow.context import REDRIVE, Execution, Source
 
-__all__ = ["FINISHED", "LEASE_SECONDS", "UNFINISHED", "Claim", "Ledger", "Page"]
+__all__ = ["FINISHED", "LEASE_SECONDS", "UNFINISHED", "Claim", "Ledger", "Page", "accounted"]
 
 UNFINISHED = frozenset({"received", "running"})
 FINISHED = frozenset({"loaded", "partial", "uncatalogued", "failed", "superseded"})
@@ -218,7 +219,16 @@ class Ledger(SourceLedger):
             )
 
     def finish(self, ingestion_id: str, execution: str, *, status: str, **fields: Any) -> None:
-        """End a record with its final status and fields; errors as `update`."""
+        """End a record with its final status and fields; errors as `update`.
+
+        Raises
+        ------
+        GridlakeError
+            The fields lose or invent rows (`rows_unaccounted`): read must be loaded plus quarantined, and the
+            quarantined ones those of the reasons. Nothing is written.
+        """
+        if not accounted(fields):
+            raise _unaccounted(ingestion_id, fields)
         self.update(ingestion_id, execution, status=status, finished_at=timestamp(), **fields)
 
     def fail(self, ingestion_id: str, execution: str, *, error: Mapping[str, Any], **fields: Any) -> None:
@@ -258,6 +268,21 @@ class Ledger(SourceLedger):
                 },
             },
         }
+
+
+def accounted(fields: Mapping[str, Any]) -> bool:
+    """Whether rows read are rows loaded plus quarantined, and the quarantined ones those of the reasons."""
+    read, loaded, kept = (fields.get(name) or 0 for name in ("rows_in", "rows_loaded", "rows_quarantined"))
+    return bool(read == loaded + kept and kept == sum((fields.get("quarantine") or {}).values()))
+
+
+def _unaccounted(ingestion_id: str, fields: Mapping[str, Any]) -> GridlakeError:
+    read, loaded, kept = (fields.get(name, 0) for name in ("rows_in", "rows_loaded", "rows_quarantined"))
+    return GridlakeError(
+        f"{ingestion_id}: {read} rows were read, {loaded} loaded and {kept} quarantined: {fields.get('quarantine')}",
+        code="rows_unaccounted",
+        hint="this is a defect of Gridlake; please report it together with the raw file",
+    )
 
 
 def _ingestion_key(ingestion_id: str) -> dict[str, str]:

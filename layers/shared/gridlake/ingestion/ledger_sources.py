@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from gridlake.ingestion.ledger_items import Item, decode, encode
 from gridlake.ingestion.ledger_table import LedgerTable, lease
 from gridlake.platform.clock import timestamp
 from gridlake.platform.errors import ConflictError
+
+
+class Turn(NamedTuple):
+    """A tenure of a dataset's replacement lock: turns are counted, so that who did not hold it sees that another did."""
+
+    number: int
+    taken: bool
+    """Whether the lock was held when this was read."""
 
 
 class SourceLedger(LedgerTable):
@@ -48,6 +56,43 @@ class SourceLedger(LedgerTable):
     def release_lock(self, source_id: str, owner: str) -> None:
         """Give the lock back; nothing happens if the execution no longer holds it."""
         self._delete(_source_key(source_id, "LOCK"), condition="#owner = :mine", values={":mine": owner})
+
+    def turn(self, dataset: str) -> Turn:
+        """Who replaces points of a dataset: the number of the last turn, and whether it is still going on."""
+        item = self._get(_replacement_key(dataset)) or {}
+        return Turn(int(item.get("turn", 0)), item.get("expires_at", 0) >= time.time())
+
+    def take_turn(self, dataset: str, owner: str) -> Turn | None:
+        """Lock the replacing of a dataset's points for an execution; None while another has it.
+
+        Repeating it renews the lease and answers the same turn.
+        """
+        key = _replacement_key(dataset)
+        if self._update(
+            key,
+            {"expires_at": lease()},
+            condition="#owner = :mine AND expires_at >= :now",
+            values={":mine": owner, ":now": int(time.time())},
+        ):
+            return self.turn(dataset)
+        known = self.turn(dataset)
+        changed = {"turn": known.number + 1, "owner": owner, "expires_at": lease()}
+        taken = self._update(
+            key,
+            changed,
+            condition="attribute_not_exists(pk) OR (expires_at < :now AND #turn = :known)",
+            values={":now": int(time.time()), ":known": known.number},
+        )
+        return Turn(known.number + 1, True) if taken else None
+
+    def end_turn(self, dataset: str, owner: str) -> None:
+        """Let others replace points of the dataset; nothing happens if the execution does not hold its lock."""
+        self._update(
+            _replacement_key(dataset),
+            {"owner": "", "expires_at": 0},
+            condition="#owner = :mine",
+            values={":mine": owner},
+        )
 
     def current(self, source_id: str) -> Item | None:
         """What is loaded from a source; None before its first load."""
@@ -134,3 +179,7 @@ class SourceLedger(LedgerTable):
 
 def _source_key(source_id: str, kind: str) -> dict[str, str]:
     return {"pk": f"SOURCE#{source_id}", "sk": kind}
+
+
+def _replacement_key(dataset: str) -> dict[str, str]:
+    return {"pk": f"DATASET#{dataset}", "sk": "REPLACEMENT"}

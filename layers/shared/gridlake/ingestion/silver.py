@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from gridlake.ingestion import catalog
-from gridlake.platform.aws_errors import calling
+from gridlake.platform.aws_errors import calling, translate
 from gridlake.platform.clients import client
 
 UNCATALOGUED = "uncatalogued"
@@ -82,9 +84,16 @@ def _delete(bucket: str, keys: Sequence[str]) -> None:
                 client("s3").delete_object(Bucket=bucket, Key=batch[0])
             continue
         with calling("delete", f"s3://{bucket}/{batch[0]} and {len(batch) - 1} more"):
-            client("s3").delete_objects(
+            answer = client("s3").delete_objects(
                 Bucket=bucket, Delete={"Objects": [{"Key": k} for k in batch], "Quiet": True}
             )
+        for error in answer.get("Errors", ()):
+            # S3 answers 200 and lists what it refused; as a single delete each would have been an error.
+            refused = ClientError(
+                {"Error": {"Code": error.get("Code", ""), "Message": error.get("Message", "")}},
+                "DeleteObject",
+            )
+            raise translate(refused, action="delete", resource=f"s3://{bucket}/{error.get('Key')}")
 
 
 def _batches(keys: Sequence[str], size: int) -> Iterable[Sequence[str]]:

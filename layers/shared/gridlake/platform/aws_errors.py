@@ -77,7 +77,8 @@ def translate(error: Exception, *, action: str, resource: str) -> GridlakeError:
     Parameters
     ----------
     error
-        What boto3 raised: a ``ClientError`` or any other ``BotoCoreError``; ours are returned as they are.
+        What boto3 raised: a ``ClientError`` or any other ``BotoCoreError``; ours are returned as they are. A managed
+        transfer (``S3UploadFailedError``) hides AWS's answer in the error it was raised from: that one decides.
     action
         What was tried, for the message: ``"read"``.
     resource
@@ -90,6 +91,8 @@ def translate(error: Exception, *, action: str, resource: str) -> GridlakeError:
     """
     if isinstance(error, GridlakeError):
         return error
+    if not hasattr(error, "response") and hasattr(error.__context__, "response"):
+        return translate(error.__context__, action=action, resource=resource)  # type: ignore[arg-type]
     response: dict[str, Any] = getattr(error, "response", None) or {}
     if not response:
         return _without_answer(error, action, resource)

@@ -89,6 +89,21 @@ def head(ref: ObjectRef) -> ObjectFacts:
     )
 
 
+def newest_version(bucket: str, key: str) -> str | None:
+    """Version id of the last upload to a key, also behind a delete marker; None where S3 keeps none.
+
+    Raises
+    ------
+    TransientError, PermanentError
+        S3 does not answer for now, or refuses.
+    """
+    with calling("list the versions of", f"s3://{bucket}/{key}"):
+        pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+        # Versions come by key, each key's newest first; the key itself sorts before every longer one.
+        found = next((v for page in pages for v in page.get("Versions", ())), None)
+    return str(found["VersionId"]) if found and found["Key"] == key else None
+
+
 def download(ref: ObjectRef, folder: Path, *, size: int | None = None) -> Path:
     """Copy an object version to a file of `folder`, in parallel ranges, never held in memory.
 

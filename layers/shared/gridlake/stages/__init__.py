@@ -3,3 +3,11 @@
 This is the floor where ingestion and time series meet. Nothing is imported here, so that each function loads only what
 its own stage needs.
 """
+
+import os
+import sys
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # pyarrow imports pandas with the first array it makes, where pandas can be had. No stage uses it, and it takes half
+    # of a cold start: None makes the import fail, which pyarrow takes for "not installed".
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gridlake.ingestion.ledger import UNFINISHED, Claim, Ledger
+from gridlake.ingestion.ledger import UNFINISHED, Claim, Ledger, accounted
 from gridlake.platform import clock
 from gridlake.platform.aws_errors import calling
 from gridlake.platform.clients import client
 from gridlake.platform.errors import ConflictError, PermanentError
 from gridlake.platform.observability import Metric, emit, logger
 from gridlake.platform.s3 import ObjectRef, write_json
-from gridlake.stages.common import counts, open_ledger
+from gridlake.stages.common import counts, dataset_of, open_ledger
 from gridlake.workflow import ExecutionContext, Source, StageResult, stage
 from gridlake.workflow.failure import parse
 
@@ -59,6 +59,8 @@ def fail(ctx: ExecutionContext) -> StageResult:
     manifest["copy"] = _copy(ctx, source, folder)
     write_json(ObjectRef(ctx.settings.quarantine_bucket, f"{folder}/error.json"), manifest)
     _record(ctx, ledger, source, error, accounted)
+    for dataset in _datasets(ctx):
+        ledger.end_turn(dataset, ctx.execution.name)
     ledger.release_lock(source.source_id, ctx.execution.name)
     _alert(ctx, manifest)
     emit(known.get("dataset") or "unknown", {Metric.FAILURES: 1})
@@ -83,12 +85,23 @@ def _counts(ctx: ExecutionContext, error: Mapping[str, Any]) -> dict[str, Any]:
     and are counted as the process stage left them.
     """
     reported = counts(error.get("details") or {})
-    if reported or "process" not in ctx.stages:
-        return reported
+    if not reported and "process" in ctx.stages:
+        try:
+            reported = counts(ctx.output_of("process")["report"])
+        except PermanentError:
+            return {}
+    return reported if accounted(reported) else {}
+
+
+def _datasets(ctx: ExecutionContext) -> set[str]:
+    """Datasets whose points this execution may have been replacing."""
+    if "process" not in ctx.stages:
+        return set()
     try:
-        return counts(ctx.output_of("process")["report"])
+        processed = ctx.output_of("process")
     except PermanentError:
-        return {}
+        return set()
+    return {processed["report"]["dataset"], *(dataset_of(entry["key"]) for entry in processed["previous"])}
 
 
 def _copy(ctx: ExecutionContext, source: Source, folder: str) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gridlake.contracts.model import Contract, Kind
 from gridlake.contracts.odcs import parse
+from gridlake.ingestion.ledger import Ledger
+from gridlake.ingestion.ledger_sources import Turn
 from gridlake.platform.errors import PermanentError
 from gridlake.platform.s3 import ObjectRef, head
 from gridlake.stages.common import dataset_of, enter, fresh_registry
@@ -16,12 +19,17 @@ from gridlake.stages.lake import partitions_of
 from gridlake.stages.refused import move_refused
 from gridlake.timeseries.checkpoint import S3Checkpoint
 from gridlake.timeseries.handler import InfluxDBHandler
-from gridlake.timeseries.loader import load_partitions
+from gridlake.timeseries.loader import RefusedPoint, load_partitions
 from gridlake.timeseries.partitions import PartitionRef
-from gridlake.timeseries.replacement import reconcile_source
+from gridlake.timeseries.replacement import meet, reconcile_source
 from gridlake.workflow import ExecutionContext, StageResult, stage
 
 Entries = list[dict[str, Any]]
+
+UNKNOWN_TURN = (0, True)
+"""What an output of `process` from before turns were counted is taken to say: somebody may have had one."""
+TURN_SECONDS = 5.0
+"""How long a run waits while another source of the dataset is replaced; then the state machine runs it again."""
 
 
 @stage("load")
@@ -52,7 +60,13 @@ def load(ctx: ExecutionContext) -> StageResult:
     processed = ctx.output_of("process")
     state = ctx.output_of("load") if "load" in ctx.stages else {}
     before = float(state.get("seconds", 0.0))
-    output: dict[str, Any] = {"points_written": 0, "points_rewritten": 0, "notices": [], **state}
+    output: dict[str, Any] = {
+        "points_written": 0,
+        "points_rewritten": 0,
+        "notices": [],
+        "settled": [],
+        **state,
+    }
 
     def ended(status: str) -> StageResult:
         return StageResult(status, {**output, "seconds": round(before + time.monotonic() - started, 3)})
@@ -65,7 +79,7 @@ def load(ctx: ExecutionContext) -> StageResult:
             ledger.set_pending(
                 ctx.source.source_id, [*ledger.pending(ctx.source.source_id), *_new(output, processed)]
             )
-        return ended("done" if _reconcile(ctx, handler, processed, output) else "continue")
+        return ended("done" if _reconcile(ctx, ledger, handler, processed, output) else "continue")
     finally:
         handler.close()
 
@@ -88,7 +102,11 @@ def _write(
 
 
 def _reconcile(
-    ctx: ExecutionContext, handler: InfluxDBHandler, processed: dict[str, Any], output: dict[str, Any]
+    ctx: ExecutionContext,
+    ledger: Ledger,
+    handler: InfluxDBHandler,
+    processed: dict[str, Any],
+    output: dict[str, Any],
 ) -> bool:
     """Remove what the source no longer has, and let other sources' rows count again; False when the time ran out.
 
@@ -98,34 +116,110 @@ def _reconcile(
     for entry in _readable(ctx, processed["previous"], output):
         older[dataset_of(entry["key"])].append(entry)
     mine = processed["report"]["dataset"]
-    datasets = sorted({*older, mine})
-    rewritten = 0
-    for dataset in datasets:
+    for dataset in sorted({*older, mine}):
         contract = _series(ctx, processed, dataset)
-        if contract is None:
+        if contract is None or dataset in output["settled"]:
             continue
-        now = output["silver"] if dataset == mine else []
-        previous, current = _refs(ctx, older.get(dataset, [])), _refs(ctx, now)
-        months = {ref.month for ref in (*previous, *current)}
-        others = [
-            ref
-            for ref in partitions_of(ctx.settings.lake_bucket, dataset)
-            if ref.month in months and not ref.uri.endswith(f"/{ctx.source.source_id}.parquet")
-        ]
-        report = reconcile_source(
-            contract,
-            handler,
-            _checkpoint(ctx, f"reconcile-{dataset}"),
-            _seconds_left(ctx),
-            previous=previous,
-            current=current,
-            others=others,
+        current = _refs(ctx, output["silver"]) if dataset == mine else []
+        written = Turn(*processed.get("turn", UNKNOWN_TURN)) if dataset == mine else None
+        replacement = _Replacement(
+            ctx, ledger, handler, contract, _refs(ctx, older.get(dataset, [])), current
         )
-        rewritten += report.points_rewritten
-        output["points_rewritten"] = rewritten
-        if not report.done:
+        if not replacement.needed(written):
+            continue
+        if not replacement.run(written, output):
             return False
     return True
+
+
+class _Replacement:
+    """What a source's revision does to the points of one dataset, one source at a time.
+
+    Sources are written side by side: they may overwrite each other, and each brings the keys they share into order
+    afterwards. To delete and rewrite is different, for it acts on what was read from the lake a moment before. So it is
+    done in turns; and a source during whose writing another had its turn writes its points once more in its own.
+    """
+
+    def __init__(
+        self,
+        ctx: ExecutionContext,
+        ledger: Ledger,
+        handler: InfluxDBHandler,
+        contract: Contract,
+        previous: list[PartitionRef],
+        current: list[PartitionRef],
+    ) -> None:
+        self._ctx, self._ledger, self._handler, self._contract = ctx, ledger, handler, contract
+        self._previous, self._current = previous, current
+
+    def needed(self, written: Turn | None) -> bool:
+        """False where nothing vanished, no other source has the same times, and nobody had a turn since `written`."""
+        if self._previous or written is None:
+            return True
+        return meet(self._current, self._others()) or _disturbed(
+            written, self._ledger.turn(self._contract.dataset)
+        )
+
+    def run(self, written: Turn | None, output: dict[str, Any]) -> bool:
+        """Wait for the turn and bring the points into order; False when the time ran out: run it again."""
+        dataset, owner = self._contract.dataset, self._ctx.execution.name
+        turn = self._wait()
+        if turn is None:
+            return False
+        if written is not None and _disturbed(written, Turn(turn.number - 1, taken=False)):
+            again = load_partitions(
+                self._current,
+                self._contract,
+                self._handler,
+                _checkpoint(self._ctx, f"again-{turn.number}"),
+                _seconds_left(self._ctx),
+            )
+            if not again.done:
+                return False
+        report = reconcile_source(
+            self._contract,
+            self._handler,
+            _checkpoint(self._ctx, f"reconcile-{dataset}-{turn.number}"),
+            _seconds_left(self._ctx),
+            previous=self._previous,
+            current=self._current,
+            others=self._others(),
+        )
+        if not report.done:
+            return False
+        output["points_rewritten"] += report.points_rewritten
+        output["settled"] = [*output["settled"], dataset]
+        output["notices"] = [*output["notices"], *_refusals(report.refused)]
+        self._ledger.end_turn(dataset, owner)
+        return True
+
+    def _wait(self) -> Turn | None:
+        deadline = time.monotonic() + TURN_SECONDS
+        while True:
+            turn = self._ledger.take_turn(self._contract.dataset, self._ctx.execution.name)
+            if turn is not None or time.monotonic() > deadline:
+                return turn
+            time.sleep(random.uniform(0.1, 0.3))
+
+    def _others(self) -> list[PartitionRef]:
+        months = {ref.month for ref in (*self._previous, *self._current)}
+        return [
+            ref
+            for ref in partitions_of(self._ctx.settings.lake_bucket, self._contract.dataset)
+            if ref.month in months and not ref.uri.endswith(f"/{self._ctx.source.source_id}.parquet")
+        ]
+
+
+def _disturbed(before: Turn, now: Turn) -> bool:
+    return before.taken or now.taken or before.number != now.number
+
+
+def _refusals(refused: Sequence[RefusedPoint]) -> list[str]:
+    return [
+        f"InfluxDB refuses {len(refused)} rows of other sources that should count again; the first is line "
+        f"{first.source_row} of {first.partition}: {first.reason}"
+        for first in refused[:1]
+    ]
 
 
 def _series(ctx: ExecutionContext, processed: dict[str, Any], dataset: str) -> Contract | None:

@@ -65,6 +65,7 @@ def process(ctx: ExecutionContext) -> StageResult:
                 error.details["quarantine_uri"] = kept
             raise
         path.unlink()
+        turn = ledger.turn(report.dataset)  # before anything of this file can be seen: see `load`
         previous, published = _publish(ctx, ledger, out)
     return StageResult(
         "load" if _concerns_influx(registry, contract, previous) else "record",
@@ -73,6 +74,7 @@ def process(ctx: ExecutionContext) -> StageResult:
             "document": dict(registry.document(contract.dataset)) if contract else None,
             "silver": published,
             "previous": previous,
+            "turn": turn,
             "draft_key": f"silver/{UNCATALOGUED}/{source.source_id}/draft.yaml" if contract is None else None,
             "seconds": round(time.monotonic() - started, 3),
         },

@@ -10,7 +10,7 @@ from gridlake.contracts.registry import Registry
 from gridlake.ingestion.ledger import Claim, Ledger
 from gridlake.platform import clock
 from gridlake.platform.errors import PermanentError
-from gridlake.platform.s3 import ObjectRef, download, head
+from gridlake.platform.s3 import ObjectRef, download, head, newest_version
 from gridlake.stages.common import (
     UNCATALOGUED,
     code_hash,
@@ -98,7 +98,13 @@ def route(ctx: ExecutionContext) -> StageResult:
 
 
 def _superseded(source: Source) -> bool:
-    latest = head(ObjectRef(source.bucket, source.key)).version_id or UNVERSIONED
+    """Whether a newer version of the key was written. A delete marker is none: what was uploaded is loaded."""
+    try:
+        latest = head(ObjectRef(source.bucket, source.key)).version_id or UNVERSIONED
+    except PermanentError as error:
+        if error.error_code != "object_missing":
+            raise
+        latest = newest_version(source.bucket, source.key) or source.version_id
     return latest != source.version_id
 
 

@@ -17,7 +17,7 @@ from gridlake.timeseries.errors import InfluxRefusedError, SeriesLimitError
 from gridlake.timeseries.handler import InfluxDBHandler
 from gridlake.timeseries.isolation import write_isolating
 from gridlake.timeseries.line_protocol import MAX_ROWS, RefusedRow, Serialiser
-from gridlake.timeseries.partitions import PartitionRef, opened, present, series_columns
+from gridlake.timeseries.partitions import SOURCE_ROW, PartitionRef, opened, present, series_columns
 
 BATCH_LINES = 8_192
 WRITERS = 2
@@ -26,7 +26,6 @@ STOP_BEFORE_SECONDS = 45.0
 """Time left at which a load stops taking up new work: more than a write's whole retry budget."""
 SAVE_EVERY_SECONDS = 5.0
 MAX_REFUSED = 10_000
-_SOURCE_ROW = "_source_row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ class _Load:
         batch_lines: int,
     ) -> None:
         self._partitions = partitions
-        self._columns = [*series_columns(contract), _SOURCE_ROW]
+        self._columns = [*series_columns(contract), SOURCE_ROW]
         self._serialiser = Serialiser(
             contract.dataset, tags=[c.name for c in contract.tags], fields=[c.name for c in contract.fields]
         )
@@ -212,7 +211,7 @@ class _Load:
     def _row_group(self, writers: ThreadPoolExecutor, uri: str, file: pq.ParquetFile, row_group: int) -> None:
         columns = present(file, self._columns)
         for batch in file.iter_batches(batch_size=MAX_ROWS, row_groups=[row_group], columns=columns):
-            rows = batch.column(_SOURCE_ROW) if _SOURCE_ROW in columns else None
+            rows = batch.column(SOURCE_ROW) if SOURCE_ROW in columns else None
             for lines in self._serialiser.lines(batch):
                 self._writes.append(_Write(uri, 0, rows, lines.refused))
                 for start in range(0, len(lines), self._batch_lines):

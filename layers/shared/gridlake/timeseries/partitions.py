@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from gridlake.contracts.model import Contract
 
 SEQUENCE_KEY = b"gridlake.sequence"
+SOURCE_ROW = "_source_row"
 _MONTH = re.compile(r"year=(\d{4})/month=(\d{1,2})")
 
 
@@ -95,3 +96,14 @@ def read_table(ref: PartitionRef, names: Sequence[str], s3: Any = None) -> tuple
     """Columns of a whole partition, tags dictionary-encoded as they are stored, and its precedence."""
     with opened(ref, s3) as file:
         return file.read(columns=present(file, names)), sequence(file)
+
+
+def time_span(ref: PartitionRef, s3: Any = None) -> tuple[Any, Any] | None:
+    """First and last time of a partition, from the statistics of its row groups; None where they do not say."""
+    with opened(ref, s3) as file:
+        column, metadata = file.schema_arrow.get_field_index("time"), file.metadata
+        groups = range(metadata.num_row_groups) if column >= 0 else ()
+        found = [metadata.row_group(number).column(column).statistics for number in groups]
+    if not found or not all(one is not None and one.has_min_max for one in found):
+        return None
+    return min(one.min for one in found), max(one.max for one in found)

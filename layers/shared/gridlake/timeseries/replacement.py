@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,9 +22,10 @@ from gridlake.timeseries.handler import Deletion, InfluxDBHandler
 from gridlake.timeseries.isolation import write_isolating
 from gridlake.timeseries.line_protocol import RefusedRow, Serialiser
 from gridlake.timeseries.loader import BATCH_LINES, STOP_BEFORE_SECONDS, RefusedPoint
-from gridlake.timeseries.partitions import PartitionRef, read_table, series_columns
+from gridlake.timeseries.partitions import SOURCE_ROW, PartitionRef, read_table, series_columns, time_span
 from gridlake.timeseries.resolution import Bools, Rows, rows_of, table_of
 
+_READERS = 8
 RANGES_OF_A_SERIES = 64
 """Ranges of one series and month above which its whole span is deleted and written again."""
 RANGES_OF_A_MONTH = 400
@@ -98,11 +100,31 @@ def reconcile_source(
         )
         progress.partition += 1
         progress.points_written += written
-        progress.refused += [
-            asdict(RefusedPoint(f"{contract.dataset} {month}", None, r.reason)) for r in refused
-        ]
+        progress.refused += map(asdict, refused)
         checkpoint.save(progress)
     return _report(progress, done=True)
+
+
+def meet(current: Iterable[PartitionRef], others: Iterable[PartitionRef], s3: Any = None) -> bool:
+    """Whether any partition of other sources may hold times of the current ones.
+
+    Only partitions of one month are compared, by the statistics of the files. Sources that share no time share no key:
+    nothing needs to be resolved between them.
+    """
+    now, beside = _by_month(current), _by_month(others)
+    shared = [(ref, month) for month in now if month in beside for ref in (*now[month], *beside[month])]
+    with ThreadPoolExecutor(_READERS) as pool:
+        spans = list(pool.map(lambda entry: time_span(entry[0], s3), shared))
+    if None in spans:
+        return True
+    known = {ref.id: span for (ref, _), span in zip(shared, spans, strict=True) if span}
+    return any(
+        known[mine.id][0] <= known[other.id][1] and known[other.id][0] <= known[mine.id][1]
+        for month in now
+        if month in beside
+        for mine in now[month]
+        for other in beside[month]
+    )
 
 
 def _report(progress: Progress, *, done: bool) -> ReplacementReport:
@@ -127,8 +149,8 @@ def _reconcile_month(
     current: Sequence[PartitionRef],
     others: Sequence[PartitionRef],
     s3: Any,
-) -> tuple[int, list[RefusedRow]]:
-    columns = series_columns(contract)
+) -> tuple[int, list[RefusedPoint]]:
+    columns = [*series_columns(contract), SOURCE_ROW]
     refs = [*previous, *current, *others]
     rows = rows_of((read_table(ref, columns, s3) for ref in refs), contract)
     own = rows.table < len(previous) + len(current)
@@ -146,7 +168,13 @@ def _reconcile_month(
             bad = write_isolating(handler, lines, start, stop)
             refused += bad
             written += stop - start - len(bad)
-    return written, refused
+    position = np.flatnonzero(rewritten)
+    return written, [
+        RefusedPoint(refs[rows.table[at]].uri, line if line >= 0 else None, row.reason)
+        for row in refused
+        for at in (position[row.row],)
+        for line in (int(rows.source_row[at]),)
+    ]
 
 
 def plan(contract: Contract, rows: Rows, own: Bools, gone: Bools) -> tuple[list[Deletion], Bools]:

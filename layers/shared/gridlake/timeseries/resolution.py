@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from gridlake.contracts.model import Contract
 from gridlake.timeseries.line_protocol import Serialiser
+from gridlake.timeseries.partitions import SOURCE_ROW
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -42,6 +43,8 @@ class Rows:
         Number of the table each row is from.
     rank
         Precedence: of rows with one key, that of the highest rank counts; of equal ranks the later row.
+    source_row
+        Line of the publisher's file (`_source_row`); -1 where the table does not say.
     """
 
     series: Int64s
@@ -52,6 +55,7 @@ class Rows:
     values: npt.NDArray[np.float64]
     table: Int64s
     rank: Int64s
+    source_row: Int64s
 
     def __len__(self) -> int:
         return len(self.time)
@@ -80,7 +84,7 @@ def rows_of(tables: Iterable[tuple[pa.Table, int]], contract: Contract) -> Rows:
     series_numbers: dict[str, int] = {}
     key_numbers: dict[str | None, int] = {}
     tag_values: list[dict[str, str]] = []
-    parts: list[list[Any]] = [[] for _ in range(6)]
+    parts: list[list[Any]] = [[] for _ in range(7)]
     for number, (table, rank) in enumerate(tables):
         for batch in table.combine_chunks().to_batches():
             codes, names = by_series.series(batch)
@@ -97,14 +101,14 @@ def rows_of(tables: Iterable[tuple[pa.Table, int]], contract: Contract) -> Rows:
             values = np.vstack([_field(batch, f) for f in fields])[:, kept]
             columns = (series[kept], key[kept], nanoseconds(batch.column("time"))[kept], values)
             filled = [np.full(int(kept.sum()), n, dtype=np.int64) for n in (number, rank)]
-            for part, column in zip(parts, (*columns, *filled), strict=True):
+            for part, column in zip(parts, (*columns, *filled, _source_rows(batch)[kept]), strict=True):
                 part.append(column)
     empty = np.zeros(0, dtype=np.int64)
-    series, key, time, table_number, ranks = (
-        np.concatenate(parts[i]) if parts[i] else empty for i in (0, 1, 2, 4, 5)
+    series, key, time, table_number, ranks, lines = (
+        np.concatenate(parts[i]) if parts[i] else empty for i in (0, 1, 2, 4, 5, 6)
     )
     values = np.hstack(parts[3]) if parts[3] else np.zeros((len(fields), 0))
-    return Rows(series, list(series_numbers), tag_values, key, time, values, table_number, ranks)
+    return Rows(series, list(series_numbers), tag_values, key, time, values, table_number, ranks, lines)
 
 
 def nanoseconds(column: Any) -> Int64s:
@@ -130,6 +134,13 @@ def table_of(rows: Rows, chosen: Bools, contract: Contract) -> pa.Table:
 def _tags_of(batch: Any, row: int, tags: Sequence[str]) -> dict[str, str]:
     present = set(batch.schema.names)
     return {t: (batch.column(t)[row].as_py() or "") if t in present else "" for t in tags}
+
+
+def _source_rows(batch: Any) -> Int64s:
+    if SOURCE_ROW not in batch.schema.names:
+        return np.full(batch.num_rows, -1, dtype=np.int64)
+    column: Int64s = batch.column(SOURCE_ROW).cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    return column
 
 
 def _field(batch: Any, name: str) -> npt.NDArray[np.float64]:
