@@ -87,6 +87,14 @@ def test_a_full_disk_is_found_before_the_download(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_download_of_another_length_is_never_taken_for_the_file(app: Application, tmp_path: Path) -> None:
+    event = app.upload(b"x" * 100)["detail"]["object"]
+    ref = ObjectRef(BUCKETS["raw"], event["key"], event["version-id"])
+    with pytest.raises(TransientError, match="100 bytes instead of 99") as caught:
+        s3.download(ref, tmp_path, size=99)
+    assert caught.value.error_code == "incomplete_download"
+
+
 def test_missing_permission_names_the_operation_and_the_object(app: Application) -> None:
     with Stubber(client("s3")) as stub:
         stub.add_client_error("head_object", "403", http_status_code=403)

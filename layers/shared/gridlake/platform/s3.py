@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from gridlake.platform.aws_errors import calling
 from gridlake.platform.clients import client
-from gridlake.platform.errors import PermanentError
+from gridlake.platform.errors import PermanentError, TransientError
 
 SCRATCH_RESERVE_BYTES = 32 * 1024**2
 """Disk space left untouched beside a download."""
@@ -121,7 +121,7 @@ def download(ref: ObjectRef, folder: Path, *, size: int | None = None) -> Path:
     PermanentError
         As `head`; or the disk has no room for it (`scratch_full`).
     TransientError
-        S3 does not answer for now.
+        S3 does not answer for now, or what arrived is not as long as the object (`incomplete_download`).
     """
     size = head(ref).size if size is None else size
     free = shutil.disk_usage(folder).free
@@ -135,6 +135,13 @@ def download(ref: ObjectRef, folder: Path, *, size: int | None = None) -> Path:
     extra = {"VersionId": ref.version_id} if ref.version_id else {}
     with calling("read", ref.uri):
         client("s3").download_file(ref.bucket, ref.key, str(path), ExtraArgs=extra)
+    # Parts of a parallel download that were cut or came whole would pass for rows of the file.
+    if (got := path.stat().st_size) != size:
+        raise TransientError(
+            f"the download of {ref.uri} has {got} bytes instead of {size}",
+            code="incomplete_download",
+            hint="the workflow tries again by itself; redrive the ingestion if that was in vain",
+        )
     return path
 
 
