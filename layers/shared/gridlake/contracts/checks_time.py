@@ -10,6 +10,7 @@ from typing import Any
 
 from gridlake.contracts.findings import Found, Path, extension_path, listed, unknown_keys
 from gridlake.contracts.odcs import extension
+from gridlake.contracts.text import EPOCH_FORMATS
 
 DURATION = re.compile(
     r"P(?=.)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
@@ -75,6 +76,8 @@ def check_time(node: Mapping[str, Any]) -> Iterator[Found]:
 
 def format_fault(text: Any) -> str | None:
     """What is wrong with a strptime format; None for a sound one."""
+    if text in EPOCH_FORMATS:
+        return None
     if not isinstance(text, str) or "%" not in text:
         return f"{text!r} is no strptime format such as '%Y-%m-%d %H:%M:%S'"
     directives = re.findall(r"%(.?)", text)

@@ -65,10 +65,14 @@ def draft(profile: TableProfile, *, filename: str) -> dict[str, Any]:
     times = [column for column in columns if column.type == "time"]
     clock = times[0] if times and numeric else None
     taken: set[str] = set(_RESERVED)
-    properties = [_time(clock)] if clock else []
-    tags = _tags(columns, clock, profile.rows) if clock else set()
-    properties += [_property(column, taken, tags) for column in columns if column is not clock]
-    _ensure_key(properties, series=clock is not None)
+    properties = [_time(clock, profile)] if clock else []
+    tags = (_tags(columns, clock, profile.rows) if clock else set()) | set(profile.key)
+    used = (clock.name, profile.hour) if clock else ()
+    properties += [_property(column, taken, tags) for column in columns if column.name not in used]
+    if profile.repeats:
+        properties.append(_occurrence(properties, taken))
+    else:
+        _ensure_key(properties, series=clock is not None)
     own: dict[str, Any] = {
         "kind": "series" if clock else "reference",
         "file_patterns": [_pattern(filename)],
@@ -120,14 +124,18 @@ def dataset_name(filename: str) -> str:
     return name[:60].rstrip("_")
 
 
-def _time(column: ColumnProfile) -> dict[str, Any]:
+def _time(column: ColumnProfile, profile: TableProfile) -> dict[str, Any]:
     own: dict[str, Any] = {"zone": "UTC"}
     if column.time_format:
         own["formats"] = [column.time_format]
-    interval = _interval(column.step_seconds)
+    if profile.hour:
+        hours = "{1:0>2}" if profile.hour_format == "%H" else "{1}"
+        own |= {"columns": [column.name, profile.hour], "template": "{0} " + hours}
+        own["formats"] = [f"{column.time_format} {profile.hour_format}"]
+    interval = _interval(profile.hour_step if profile.hour else column.step_seconds)
     if interval:
         own["interval"] = interval
-    own |= {"stamp": "start", "ambiguous": "infer"}
+    own |= {"stamp": "end" if profile.hour_ends and interval else "start", "ambiguous": "infer"}
     return {
         "name": "time",
         "physicalName": column.name,
@@ -168,12 +176,25 @@ def _property(column: ColumnProfile, taken: set[str], tags: set[str]) -> dict[st
     else:
         node["logicalType"] = "string"
         own = {"role": "tag" if column.name in tags else "attribute"}
-        if own["role"] == "tag" and not column.nulls:
-            node |= {"primaryKey": True, "required": True}
-        else:
+        if own["role"] == "tag":
+            node |= {"primaryKey": True} | ({} if column.nulls else {"required": True})
+        if column.nulls or own["role"] != "tag":
             own["optional"] = True
     node["customProperties"] = [{"property": "gridlake", "value": own}]
     return node
+
+
+def _occurrence(properties: list[dict[str, Any]], taken: set[str]) -> dict[str, Any]:
+    """A tag that numbers the rows which nothing else tells apart."""
+    keys = [node["name"] for node in properties if node.get("primaryKey") and node["name"] != "time"]
+    own = {"role": "tag", "derive": {"kind": "ordinal", "inputs": keys}}
+    return {
+        "name": _column_name("occurrence", None, taken),
+        "logicalType": "string",
+        "primaryKey": True,
+        "description": "1, 2, … among rows with the same values of the other key columns, in file order.",
+        "customProperties": [{"property": "gridlake", "value": own}],
+    }
 
 
 def _ensure_key(properties: list[dict[str, Any]], *, series: bool) -> None:
@@ -197,7 +218,7 @@ def _ensure_key(properties: list[dict[str, Any]], *, series: bool) -> None:
 def _quality(clock: ColumnProfile | None, properties: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     unique = {"kind": "unique", "keep": "last"}
     checks = [_check("unique_key", "error", unique)]
-    if clock and _interval(clock.step_seconds):
+    if clock and any("interval" in n["customProperties"][0]["value"] for n in properties):
         checks.append(_check("complete", "warning", {"kind": "completeness"}))
     return checks if any(node.get("primaryKey") for node in properties) else []
 

@@ -40,6 +40,18 @@ class TableProfile:
     delimiter: str | None = None
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None
+    key: tuple[str, ...] = ()
+    """Columns that, with the time, tell the rows apart as far as any do."""
+    repeats: bool = False
+    """Whether rows of equal time and `key` differ in their other values."""
+    hour: str | None = None
+    """Column with the time of day, where the time column has days only."""
+    hour_format: str | None = None
+    """strptime format of `hour`."""
+    hour_step: float | None = None
+    """Distance between times of day, in seconds."""
+    hour_ends: bool = False
+    """Whether `hour` counts from 1 to 24, which is the end of each hour."""
     notes: tuple[str, ...] = field(default=())
     """What else a reader of the draft should know."""
 
@@ -54,4 +66,11 @@ class TableProfile:
             ColumnProfile(**{**column, "examples": tuple(column.get("examples", ()))})
             for column in data.get("columns", ())
         )
-        return cls(**{**data, "columns": columns, "notes": tuple(data.get("notes", ()))})
+        return cls(
+            **{
+                **data,
+                "columns": columns,
+                "key": tuple(data.get("key", ())),
+                "notes": tuple(data.get("notes", ())),
+            }
+        )

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 
+EPOCH_FORMATS = {
+    "epoch seconds": 1,
+    "epoch milliseconds": 1_000,
+    "epoch microseconds": 1_000_000,
+    "epoch nanoseconds": 1_000_000_000,
+}
+"""Time formats beside those of `strptime`: counts since 1970-01-01 UTC, with what one second is."""
+
 
 def header_key(name: str) -> str:
     """A column name without case, accents, byte-order mark, outer and repeated spaces.

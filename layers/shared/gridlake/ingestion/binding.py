@@ -46,10 +46,7 @@ class Binding:
 
 def bind(header: Sequence[str], contract: Contract) -> Binding:
     """Find a contract's columns in a header, by name, alias or pattern, each compared without case and accents."""
-    positions: dict[str, int] = {}
-    for position, name in enumerate(header):
-        if name:
-            positions.setdefault(fold(name), position)
+    positions = _positions(header)
     missing: list[str] = []
     columns: dict[str, int] = {}
     captures: dict[str, str] = {}
@@ -88,9 +85,23 @@ def bind(header: Sequence[str], contract: Contract) -> Binding:
     )
 
 
+def _positions(header: Sequence[str]) -> dict[str, int]:
+    """Place of each name; a name that another only resembles keeps its own, an unnamed column goes by its number."""
+    positions: dict[str, int] = {}
+    for key in (header_key, fold):
+        for position, name in enumerate(header):
+            positions.setdefault(key(name or unnamed(position)), position)
+    return positions
+
+
+def unnamed(position: int) -> str:
+    """Name of a column that has none in the file."""
+    return f"column {position + 1}"
+
+
 def _first(positions: Mapping[str, int], names: Sequence[str]) -> tuple[int | None, str]:
     for name in names:
-        position = positions.get(fold(name))
+        position = positions.get(header_key(name), positions.get(fold(name)))
         if position is not None:
             return position, name
     return None, ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -13,8 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gridlake.contracts.profile import ColumnProfile, ProfileType, TableProfile
+from gridlake.contracts.text import EPOCH_FORMATS
 from gridlake.ingestion import numbers, stamps
+from gridlake.ingestion.binding import unnamed
 from gridlake.ingestion.facts import FileFacts, Limits
+from gridlake.ingestion.identity import RowSample, find_hour
 from gridlake.ingestion.readers import read_chunks
 from gridlake.ingestion.readers.chunk import Wanted
 
@@ -52,12 +56,29 @@ TIME_FORMATS = (
     "%d/%m/%y",
     "%Y%m%d",
     "%Y%m%d%H%M",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M %p",
+    "%d-%b-%y",
+    "%d %b %Y",
+    "%d %b %Y %H:%M",
+    "%b %d, %Y",
+    "%d.%m.%y",
+    "%Y-%m",
+    "%m/%Y",
+    "%b/%Y",
+    "%b-%Y",
+    "%b/%y",
+    "%b-%y",
 )
 """Tried in this order; day before month unless a value makes that impossible."""
 
 _DISTINCT = 100_000
 _EXAMPLES = 5
 _CHUNKS = 32
+_NAMED_TIME = re.compile(
+    r"time|date|data|stamp|epoch|instante|hora|(?:^|[\W_])(?:ts|ds|dt)(?:$|[\W_])", re.IGNORECASE
+)
+_NAMED_YEAR = re.compile(r"(?:^|[\W_])(?:year|ano|yr)(?:$|[\W_])", re.IGNORECASE)
 _TOLERATED = 0.02
 """Share of the values of a column that may fail its type: they go to quarantine instead of deciding the type."""
 
@@ -70,8 +91,9 @@ class _Column:
 
 def profile_file(path: Path, facts: FileFacts, *, limits: Limits) -> TableProfile:
     """Profile the first rows of a file (up to some hundred megabytes; the rest is of the same kind)."""
-    named = [i for i, name in enumerate(facts.header) if name]
+    named = range(len(facts.header))
     wanted = Wanted(numbers={}, texts=frozenset(named))
+    sample = RowSample(len(named))
     columns = {i: _Column() for i in named}
     rows = 0
     for chunk in islice(read_chunks(path, facts, wanted, limits=limits), _CHUNKS):
@@ -79,9 +101,17 @@ def profile_file(path: Path, facts: FileFacts, *, limits: Limits) -> TableProfil
         rows += part.rows
         for i in named if part.rows else ():
             _count(columns[i], part.columns[i])
+        sample.add(part)
+    profiles = [_profile(facts.header[i] or unnamed(i), columns[i], facts) for i in named]
+    hour = find_hour(profiles, columns)
+    key, repeats = sample.key(profiles, hour)
+    profiles = [replace(p, type="text") if p.name in key else p for p in profiles]
     return TableProfile(
-        columns=tuple(_profile(facts.header[i], columns[i], facts) for i in named),
+        columns=tuple(p for i, p in enumerate(profiles) if facts.header[i] or p.type != "empty"),
         rows=rows,
+        key=key,
+        repeats=repeats,
+        **({} if hour is None else hour._asdict()),
         delimiter=facts.delimiter if facts.format == "csv" else None,
         encoding=facts.encoding if facts.format == "csv" else None,
         decimal=facts.decimal,
@@ -111,7 +141,7 @@ def _profile(name: str, column: _Column, facts: FileFacts) -> ColumnProfile:
     step: float | None = None
     if len(texts) == 0:
         kind = "empty"
-    elif (found := _time(texts)) is not None:
+    elif (found := _time(texts, name)) is not None:
         kind, (pattern, seconds) = "time", found
         low, high = (
             datetime.fromtimestamp(int(s), UTC).replace(tzinfo=None).isoformat()
@@ -123,7 +153,7 @@ def _profile(name: str, column: _Column, facts: FileFacts) -> ColumnProfile:
             step = float(distances[counts.argmax()])
         if facts.format != "csv" and pattern in stamps.ISO:
             pattern = None
-    else:
+    elif not _zero_padded(texts):
         parsed = numbers.parse(texts, decimal=facts.decimal)
         weights = np.array(list(column.values.values()))
         if weights[parsed.wrong].sum() <= _TOLERATED * weights.sum():
@@ -144,8 +174,27 @@ def _profile(name: str, column: _Column, facts: FileFacts) -> ColumnProfile:
     )
 
 
-def _time(texts: pa.Array) -> tuple[str, np.ndarray] | None:
-    """The format that (nearly) all values follow, and their distinct seconds in order."""
+def _zero_padded(texts: pa.Array) -> bool:
+    """Whether the digits are an identifier: ``007`` is no number."""
+    whole = pc.all(pc.match_substring_regex(texts, r"^\d+$")).as_py()
+    return bool(whole and pc.any(pc.match_substring_regex(texts, r"^0\d")).as_py())
+
+
+def _time(texts: pa.Array, name: str) -> tuple[str, np.ndarray] | None:
+    """The format that (nearly) all values follow, and their distinct seconds in order.
+
+    Bare numbers are times only where the column is named so: years, and counts since 1970.
+    """
+    if pc.all(pc.match_substring_regex(texts, r"^\d+(?:\.0*)?$")).as_py():
+        if (
+            _NAMED_YEAR.search(name)
+            and pc.all(pc.match_substring_regex(texts, r"^(?:1[89]|20)\d\d$")).as_py()
+        ):
+            return "%Y", np.unique(stamps.parse(texts, ("%Y",)).seconds)
+        for pattern in EPOCH_FORMATS if _NAMED_TIME.search(name) else ():
+            seconds = np.unique(stamps.parse(texts, (pattern,)).seconds)
+            if seconds[0] > 315_532_800 and seconds[-1] < 4_102_444_800:
+                return pattern, seconds
     if not pc.all(pc.greater_equal(pc.binary_length(texts.slice(0, 5)), 6)).as_py():
         return None
     for pattern in TIME_FORMATS:

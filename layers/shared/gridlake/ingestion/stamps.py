@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gridlake.contracts.text import EPOCH_FORMATS
 from gridlake.ingestion.zones import Mask, Seconds
 
 ISO = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
@@ -79,6 +80,13 @@ def parse(texts: pa.Array, formats: Sequence[str], *, serials: bool = False) -> 
     for pattern in formats:
         if valid.all():
             break
+        if pattern in EPOCH_FORMATS:
+            counts = np.asarray(pc.match_substring_regex(texts, r"^-?\d+(?:\.\d*)?$")) & ~valid
+            values = np.asarray(pc.cast(texts.filter(pa.array(counts)), pa.float64()))
+            seconds[counts] = np.floor(values / EPOCH_FORMATS[pattern]).astype(np.int64)
+            valid |= counts
+            absolute |= counts
+            continue
         _array_wise(texts, lengths, pattern, seconds, valid)
     rest = np.flatnonzero(~valid & (lengths > 0))
     if serials and len(rest):

@@ -193,8 +193,8 @@ class Standardiser:
         encoded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
         text = pc.fill_null(pc.utf8_trim_whitespace(encoded.dictionary.cast(pa.string())), "")
         blank = np.asarray(pc.is_in(text, value_set=pa.array(["", *column.missing], pa.string())))
-        formats = (*getattr(column, "formats", ()), *_DATES)
-        parsed = stamps.parse(text, tuple(dict.fromkeys(formats)), serials=self._cells)
+        formats = stamps.widened((*column.formats, *_DATES))
+        parsed = stamps.parse(text, formats, serials=self._cells)
         seconds = parsed.seconds
         if column.type is ColumnType.TIMESTAMP:
             seconds = np.where(parsed.absolute, seconds, to_utc(seconds, self._binding.zone).earliest)

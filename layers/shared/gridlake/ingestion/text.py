@@ -6,8 +6,11 @@ import codecs
 import csv
 import re
 from collections import Counter
+from collections.abc import Iterable
+from itertools import product
 from typing import IO, Literal, NamedTuple
 
+from gridlake.contracts.text import header_key
 from gridlake.ingestion.facts import MIB
 
 DELIMITERS = (";", ",", "\t", "|")
@@ -119,7 +122,7 @@ def find_layout(text: str, *, complete: bool) -> Layout | None:
         score, position = found
         line, cells = rows[position]
         following = rows[position + 1 :]
-        header = tuple(c.strip().strip("\ufeff") for c in cells)
+        header = told_apart(c.strip().strip("\ufeff") for c in cells)
         width = Counter(len(c) for _, c in following).most_common(1)[0][0] if following else len(header)
         header += ("",) * (width - len(header) if _surplus_is_empty(following, len(header)) else 0)
         next_line = following[0][0] if following else line + _height(cells)
@@ -158,20 +161,32 @@ def _header(rows: list[tuple[int, list[str]]]) -> tuple[float, int] | None:
     if not weight:
         return None
     usual = max(weight, key=lambda w: (weight[w], w))
-    for position, (_, cells) in enumerate(rows[:60]):
+    # A row of repeated names is one of groups above the header, unless there is no other.
+    for distinct, (position, (_, cells)) in product((0.7, 0.3), enumerate(rows[:60])):
         named = [c.strip() for c in cells if c.strip()]
         wide_enough = len(named) >= 2 and len(named) >= 0.5 * usual
-        if wide_enough and looks_like_header(named):
+        if wide_enough and looks_like_header(named, distinct=distinct):
             inside = sum(n for w, n in widths.items() if abs(w - len(cells)) <= max(1, len(cells) // 10))
             exact = widths[len(cells)] + widths[len(cells) + 1]
             return (inside + exact) / (2 * len(rows)) * min(len(cells), 12) / (1 + 0.02 * position), position
     return None
 
 
-def looks_like_header(cells: list[str]) -> bool:
+def looks_like_header(cells: list[str], *, distinct: float = 0.7) -> bool:
     """Whether the non-empty cells of a row are names: mostly words, hardly repeated."""
     values = sum(bool(_NUMBER.fullmatch(c) or _DATE.fullmatch(c)) for c in cells)
-    return values <= 0.2 * len(cells) and len({c.casefold() for c in cells}) >= 0.7 * len(cells)
+    return values <= 0.2 * len(cells) and len({c.casefold() for c in cells}) >= distinct * len(cells)
+
+
+def told_apart(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of columns, repeated ones numbered from their second: ``value``, ``value.2``."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        key = header_key(name)
+        seen[key] += 1
+        result.append(f"{name}.{seen[key]}" if name and seen[key] > 1 else name)
+    return tuple(result)
 
 
 def _surplus_is_empty(rows: list[tuple[int, list[str]]], width: int) -> bool:

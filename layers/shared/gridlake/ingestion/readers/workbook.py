@@ -44,7 +44,7 @@ def inspect(content: IO[bytes], *, filename: str, limits: Limits) -> FileFacts:
                 other.append(name)
             continue
         line, cells = shown[hit[1]]
-        header = tuple(c.strip() for c in cells)
+        header = texts.told_apart(c.strip() for c in cells)
         while header and not header[-1]:
             header = header[:-1]
         sample = tuple(tuple(r) for _, r in shown[hit[1] + 1 :][:200])
@@ -97,7 +97,7 @@ def _below(rows: Iterator[tuple[int, list[Any]]], facts: FileFacts) -> Iterator[
     """The rows below the header, wherever it stands in this sheet."""
     above: list[tuple[int, list[Any]]] = []
     for number, cells in rows:
-        if tuple(as_text(c).strip() for c in cells[: len(facts.header)]) == facts.header:
+        if texts.told_apart(as_text(c).strip() for c in cells[: len(facts.header)]) == facts.header:
             yield from rows
             return
         above.append((number, cells))
