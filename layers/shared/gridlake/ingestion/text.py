@@ -7,7 +7,6 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable
-from itertools import product
 from typing import IO, Literal, NamedTuple
 
 from gridlake.contracts.text import header_key
@@ -162,14 +161,27 @@ def _header(rows: list[tuple[int, list[str]]]) -> tuple[float, int] | None:
         return None
     usual = max(weight, key=lambda w: (weight[w], w))
     # A row of repeated names is one of groups above the header, unless there is no other.
-    for distinct, (position, (_, cells)) in product((0.7, 0.3), enumerate(rows[:60])):
-        named = [c.strip() for c in cells if c.strip()]
-        wide_enough = len(named) >= 2 and len(named) >= 0.5 * usual
-        if wide_enough and looks_like_header(named, distinct=distinct):
-            inside = sum(n for w, n in widths.items() if abs(w - len(cells)) <= max(1, len(cells) // 10))
-            exact = widths[len(cells)] + widths[len(cells) + 1]
-            return (inside + exact) / (2 * len(rows)) * min(len(cells), 12) / (1 + 0.02 * position), position
+    for distinct in (0.7, 0.3):
+        found = _first_names(rows[:60], usual, distinct)
+        if found is not None:
+            width = len(rows[found][1])
+            inside = sum(n for w, n in widths.items() if abs(w - width) <= max(1, width // 10))
+            exact = widths[width] + widths[width + 1]
+            return (inside + exact) / (2 * len(rows)) * min(width, 12) / (1 + 0.02 * found), found
     return None
+
+
+def _first_names(rows: list[tuple[int, list[str]]], usual: int, distinct: float) -> int | None:
+    """Position of the first row of names; of several in a row, that of clearly more (``Unit;MW`` is a title)."""
+    best: tuple[int, int] | None = None
+    for position, (_, cells) in enumerate(rows):
+        named = [c.strip() for c in cells if c.strip()]
+        if len(named) >= 2 and len(named) >= 0.5 * usual and looks_like_header(named, distinct=distinct):
+            if best is None or len(named) > 1.4 * best[1]:
+                best = (position, len(named))
+        elif best is not None and len(named) >= 0.5 * usual:
+            break
+    return best[0] if best else None
 
 
 def looks_like_header(cells: list[str], *, distinct: float = 0.7) -> bool:

@@ -49,7 +49,8 @@ def process(ctx: ExecutionContext) -> StageResult:
     with scratch() as folder:
         path = download(source.ref, folder, size=source.size)
         facts = sniff(path, filename=source.ref.filename)
-        contract = match(facts, registry.all()).contract
+        found = match(facts, registry.all())
+        contract = found.contract
         out = folder / "out"
         out.mkdir()
         origin = SourceRef(
