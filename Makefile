@@ -51,7 +51,7 @@ status: setup ## Say what runs where
 ##@ Check
 .PHONY: test
 test: lint types ## Everything: lint, types, all tests with coverage (.ci/run)
-	@$(PYTEST) -q -o console_output_style=count -n $(WORKERS) --dist loadgroup \
+	@$(PYTEST) -q -o console_output_style=count -n $(WORKERS) \
 	  --cov --cov-report=term:skip-covered --cov-report=xml:out/coverage.xml tests $(ARGS)
 
 .PHONY: lint

@@ -7,11 +7,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from gridlake_local.influx import InfluxInfo, InfluxServer, InfluxStartError, unpack_package
 from tests.servers import InfluxDatabase, free_port
@@ -23,14 +25,24 @@ settings.register_profile("dev", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what shares a server on one worker: all end-to-end tests together, every other file by itself."""
-    for item in items:
-        path = item.path.relative_to(ROOT)
-        folder = path.parts[:2]
-        group = "-".join(folder) if folder == ("tests", "e2e") else path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+TOGETHER = ("tests/e2e/", "tests/integration/local/", "tests/integration/packaging/")
+"""Folders whose tests share what is slow to start: a deployed application, a build."""
+
+
+class Sharing(LoadScopeScheduling):
+    """Give each worker a file at a time, or all files of a folder that shares a server; the longest, end-to-end, first.
+
+    `--dist loadgroup` would do, but xdist 3.8 writes its groups into a name that pytest 9.2 no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.split("::", 1)[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
+    """How `-n` shares the tests between workers."""
+    config.option.loadscopereorder = False
+    return Sharing(config, log)
 
 
 KEPT = {"GRIDLAKE_REFERENCE_DATA", "GRIDLAKE_E2E_STATE"}

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
 
 from gridlake_local.platform import Platform
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,8 +141,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The application, built and deployed once; state of its own unless GRIDLAKE_E2E_STATE names one to keep."""
     kept = os.environ.get("GRIDLAKE_E2E_STATE")
     platform = Platform(Path(kept) if kept else tmp_path_factory.mktemp("platform"))
-    platform.up()
+    # Ports of its own: two platforms that start at the same time would both find the first free one.
+    ports = {"GRIDLAKE_AWS_PORT": str(free_port()), "GRIDLAKE_INFLUX_PORT": str(free_port())}
     try:
+        with mock.patch.dict(os.environ, {} if kept else ports):
+            platform.up()
         yield Stack(platform)
     finally:
         if not kept:

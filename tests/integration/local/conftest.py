@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
 
 from gridlake_local.aws import LocalAws
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 APP = Path(__file__).with_name("app")
@@ -105,8 +107,9 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     base = tmp_path_factory.mktemp("local-aws")
     source = Path(shutil.copytree(APP, base / "app"))
     aws = LocalAws(base / "state")
-    aws.start()
     try:
+        with mock.patch.dict(os.environ, {"GRIDLAKE_AWS_PORT": str(free_port())}):
+            aws.start()
         deployed = Probe(aws, source)
         deployed.deploy()
         yield deployed
