@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,11 @@ from .conftest import Stack
 
 pytestmark = pytest.mark.timeout(600)
 FINAL = {"loaded", "partial", "uncatalogued", "failed", "superseded"}
+
+
+def _name(year: int) -> str:
+    """A file name that no earlier run on a kept platform has used."""
+    return f"CURVA_CARGA_{year}_{uuid.uuid4().hex[:8]}.csv"
 
 
 def _records(stack: Stack, key: str) -> list[dict[str, Any]]:
@@ -43,7 +49,7 @@ def _count(stack: Stack, day: str, next_day: str) -> float:
 def test_the_same_event_twice_is_one_ingestion(
     stack: Stack, tmp_path: Path, eventually: Callable[..., Any]
 ) -> None:
-    (report,) = stack.ingest(hourly_load(tmp_path / "CURVA_CARGA_2040.csv", start="2040-01-01"))
+    (report,) = stack.ingest(hourly_load(tmp_path / _name(2040), start="2040-01-01"))
     with stack.api() as api:
         record = api.get(f"/ingestions/{report['ingestion_id']}").json()
     event = {
@@ -71,7 +77,7 @@ def test_the_same_event_twice_is_one_ingestion(
 def test_one_key_uploaded_concurrently_ends_as_its_last_version(
     stack: Stack, tmp_path: Path, eventually: Callable[..., Any]
 ) -> None:
-    bucket, key = stack.outputs["RawBucketName"], "raw/uploads/CURVA_CARGA_2041.csv"
+    bucket, key = stack.outputs["RawBucketName"], f"raw/uploads/{_name(2041)}"
     s3 = stack.client("s3")
     bodies = [
         hourly_load(tmp_path / f"{number}.csv", start="2041-01-01", base=1000.0 * number).read_bytes()
@@ -95,7 +101,7 @@ def test_one_key_uploaded_concurrently_ends_as_its_last_version(
 def test_a_file_deleted_while_it_is_processed_still_loads(
     stack: Stack, tmp_path: Path, eventually: Callable[..., Any]
 ) -> None:
-    bucket, key = stack.outputs["RawBucketName"], "raw/uploads/CURVA_CARGA_2042.csv"
+    bucket, key = stack.outputs["RawBucketName"], f"raw/uploads/{_name(2042)}"
     s3 = stack.client("s3")
     s3.put_object(
         Bucket=bucket, Key=key, Body=hourly_load(tmp_path / "f.csv", start="2042-01-01").read_bytes()
@@ -116,7 +122,7 @@ def test_two_hundred_uploads_at_once_all_arrive(stack: Stack, tmp_path: Path) ->
 
 
 def test_influxdb_restarting_during_a_load_loses_nothing(stack: Stack, tmp_path: Path) -> None:
-    file = hourly_load(tmp_path / "CURVA_CARGA_2060.csv", start="2060-01-01", hours=24 * 365)
+    file = hourly_load(tmp_path / _name(2060), start="2060-01-01", hours=24 * 365)
     reports: list[dict[str, Any]] = []
     upload = threading.Thread(target=lambda: reports.extend(stack.ingest(file)))
     stack.stop_influxdb()
@@ -133,7 +139,7 @@ def test_influxdb_restarting_during_a_load_loses_nothing(stack: Stack, tmp_path:
 
 def test_a_failed_ingestion_is_run_again_by_redrive(stack: Stack, tmp_path: Path) -> None:
     """The lake bucket refuses the function for a while, as when a permission is lost."""
-    file = hourly_load(tmp_path / "CURVA_CARGA_2061.csv", start="2061-01-01")
+    file = hourly_load(tmp_path / _name(2061), start="2061-01-01")
     with stack.permission_denied("process", "s3:PutObject"):
         (failed,) = stack.ingest(file)
     assert (failed["status"], failed["error"]["code"]) == ("failed", "access_denied")

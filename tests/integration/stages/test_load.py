@@ -62,6 +62,12 @@ class Loading(Machine):
         handler.close()
         return sorted((row[2], row[1]) for series in found for row in series.values)
 
+    def series(self, dataset: str) -> list[float]:
+        handler = InfluxDBHandler.from_settings(self.app.settings)
+        found = handler.query(f'SELECT mw FROM "{dataset}"')
+        handler.close()
+        return [float(row[1]) for series in found for row in series.values]
+
     def verified(self) -> str:
         payload = self.app.begin({}, "ver") | {"request": {"dataset": MEASUREMENT}}
         del payload["event"]
