@@ -14,27 +14,27 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import urllib3
+from gridlake_local.influx_admin import answers, client, ping, prepare, statement
+from gridlake_local.influx_source import (
+    START_SECONDS,
+    InfluxStartError,
+    docker_works,
+    start_container,
+    unpack_package,
+)
 
-IMAGE = "influxdb:1.8"
-DEBIAN_PACKAGE = "influxdb"
-START_SECONDS = 60.0
+__all__ = ["InfluxInfo", "InfluxServer", "InfluxStartError", "unpack_package"]
+
 STOP_SECONDS = 20.0
 _RECORD = "influx.json"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-
-
-class InfluxStartError(RuntimeError):
-    """No InfluxDB could be found or started; the message says what was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class InfluxServer:
         info = InfluxInfo(**record)
         if info.pid is not None and not _is_influxd(info.pid):
             return None
-        return info if _answers(info.url) else None
+        return info if answers(info.url) else None
 
     def stop(self) -> None:
         """Stop the server if it is ours. Its data and credentials stay for the next start."""
@@ -130,8 +130,10 @@ class InfluxServer:
         password, admin_password = self._passwords()
         binary = shutil.which("influxd")
         origin = "binary"
-        if binary is None and _docker_works():
-            container = self._start_container(admin_password)
+        if binary is None and docker_works():
+            container = start_container(
+                self.port, self.state / "influx-container", admin_password, lambda: answers(self._url)
+            )
             if container is not None:
                 return self._prepared("container", None, password, admin_password, container)
         if binary is None:
@@ -165,7 +167,7 @@ class InfluxServer:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(self._url):
+        while not answers(self._url):
             if process.poll() is not None or time.monotonic() > deadline:
                 _stop_process(process.pid)
                 raise InfluxStartError(f"influxd did not start; see {self.state / 'influxd.log'}")
@@ -196,45 +198,20 @@ class InfluxServer:
             "INFLUXDB_SUBSCRIBER_ENABLED": "false",
         }
 
-    def _start_container(self, admin_password: str) -> str | None:
-        """A container of version 1, or None where its image can't be had."""
-        name = f"gridlake-influx-{self.port}"
-        subprocess.run(["docker", "rm", "-f", name], check=False, capture_output=True)
-        data = self.state / "influx-container"
-        data.mkdir(parents=True, exist_ok=True)
-        started = subprocess.run(
-            [
-                *("docker", "run", "-d", "--name", name, "-p", f"127.0.0.1:{self.port}:8086"),
-                *("-v", f"{data}:/var/lib/influxdb", "-e", "INFLUXDB_HTTP_AUTH_ENABLED=true"),
-                *("-e", "INFLUXDB_REPORTING_DISABLED=true", "-e", "INFLUXDB_ADMIN_USER=admin"),
-                *("-e", "INFLUXDB_ADMIN_PASSWORD", IMAGE),
-            ],
-            env={**os.environ, "INFLUXDB_ADMIN_PASSWORD": admin_password},
-            check=False,
-            capture_output=True,
-        )
-        deadline = time.monotonic() + START_SECONDS
-        while started.returncode == 0 and time.monotonic() < deadline:
-            if _answers(self._url):
-                return name
-            time.sleep(0.2)
-        subprocess.run(["docker", "rm", "-f", name], check=False, capture_output=True)
-        return None
-
     def _prepared(
         self, origin: str, pid: int | None, password: str, admin_password: str, container: str | None = None
     ) -> InfluxInfo:
-        with _client() as http:
+        with client() as http:
             # Creating the first administrator is the one statement that a new server takes without credentials.
-            _statement(
+            statement(
                 http,
                 self._url,
                 None,
                 f"CREATE USER admin WITH PASSWORD '{admin_password}' WITH ALL PRIVILEGES",
             )
             admin = ("admin", admin_password)
-            _prepare(http, self._url, admin, self.database, password)
-        version = _ping(self._url) or "unknown"
+            prepare(http, self._url, admin, self.database, password)
+        version = ping(self._url) or "unknown"
         return InfluxInfo(
             self._url, version, self.database, password, self.database, pid, origin, admin_password, container
         )
@@ -243,13 +220,13 @@ class InfluxServer:
         """The server of INFLUXDB_URL, with its administrator's name and password in the URL where it wants them."""
         parts = urlsplit(url)
         base = f"{parts.scheme}://{parts.hostname}:{parts.port or 8086}"
-        version = _ping(base)
+        version = ping(base)
         if version is None:
             raise InfluxStartError(f"no InfluxDB answers at INFLUXDB_URL ({base})")
         admin = (parts.username, parts.password or "") if parts.username else None
         password = (self._read_record() or {}).get("password") or secrets.token_urlsafe(24)
-        with _client() as http:
-            _prepare(http, base, admin, self.database, password)
+        with client() as http:
+            prepare(http, base, admin, self.database, password)
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         return InfluxInfo(base, version, self.database, password, self.database, None, "url")
 
@@ -271,99 +248,6 @@ class InfluxServer:
         aside.replace(path)
 
 
-def unpack_package(folder: Path) -> Path:
-    """`influxd` of the Debian package, fetched and unpacked into a folder without root.
-
-    Raises
-    ------
-    InfluxStartError
-        This is no Debian, or its package could not be fetched.
-    """
-    binary = folder / "usr" / "bin" / "influxd"
-    if binary.exists():
-        return binary
-    tried = "no INFLUXDB_URL, no influxd on PATH, no container, and "
-    if not shutil.which("apt-get") or not shutil.which("dpkg"):
-        raise InfluxStartError(tried + "no apt-get and dpkg to unpack the Debian package with")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Unpacked aside and moved: an interrupted run leaves no half of a package behind, two runs do not meet.
-    with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as scratch:
-        fetched = subprocess.run(
-            ["apt-get", "download", DEBIAN_PACKAGE], cwd=scratch, check=False, capture_output=True, text=True
-        )
-        packages = sorted(Path(scratch).glob(f"{DEBIAN_PACKAGE}_*.deb"))
-        if fetched.returncode != 0 or not packages:
-            raise InfluxStartError(
-                f"{tried}apt-get could not download {DEBIAN_PACKAGE}: {fetched.stderr.strip()}; "
-                "run apt-get update, install influxdb 1.x, or set INFLUXDB_URL"
-            )
-        unpacked = Path(scratch) / "unpacked"
-        subprocess.run(["dpkg", "-x", str(packages[-1]), str(unpacked)], check=True, capture_output=True)
-        with suppress(OSError):  # another process was faster
-            unpacked.rename(folder)
-    return binary
-
-
-@contextmanager
-def _client() -> Iterator[urllib3.PoolManager]:
-    with urllib3.PoolManager(timeout=urllib3.Timeout(connect=2, read=20), retries=False) as http:
-        yield http
-
-
-def _statement(
-    http: urllib3.PoolManager, url: str, user: tuple[str, str] | None, statement: str
-) -> str | None:
-    """Run a statement; the server's error text, or None."""
-    headers = urllib3.make_headers(basic_auth=":".join(user)) if user else None
-    answer = http.request(
-        "POST", f"{url}/query", fields={"q": statement}, encode_multipart=False, headers=headers
-    )
-    document = answer.json()
-    if "error" in document:
-        return str(document["error"])
-    return next((str(r["error"]) for r in document.get("results", ()) if "error" in r), None)
-
-
-def _prepare(
-    http: urllib3.PoolManager, url: str, admin: tuple[str, str] | None, database: str, password: str
-) -> None:
-    """Create the database and its user; both are named alike. Repeating it changes nothing but the password."""
-    for statement, needed in (
-        (f"CREATE DATABASE {database}", True),
-        # Years of hourly data: shards of a week, the default, would cost more than the points in them.
-        (f"ALTER RETENTION POLICY autogen ON {database} SHARD DURATION 52w", True),
-        (f"CREATE USER {database} WITH PASSWORD '{password}'", False),
-        (f"SET PASSWORD FOR {database} = '{password}'", True),
-        (f"GRANT ALL ON {database} TO {database}", True),
-    ):
-        error = _statement(http, url, admin, statement)
-        if error and needed:
-            raise InfluxStartError(f"InfluxDB at {url} refused to prepare database {database}: {error}")
-
-
-def _ping(url: str) -> str | None:
-    try:
-        with _client() as http:
-            answer = http.request("GET", f"{url}/ping")
-    except (urllib3.exceptions.HTTPError, OSError):
-        return None
-    return answer.headers.get("X-Influxdb-Version", "unknown") if answer.status in (200, 204) else None
-
-
-def _answers(url: str) -> bool:
-    return _ping(url) is not None
-
-
-def _docker_works() -> bool:
-    if not shutil.which("docker"):
-        return False
-    try:
-        done = subprocess.run(["docker", "info"], check=False, capture_output=True, timeout=10)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
-
-
 def _is_influxd(pid: int) -> bool:
     """Whether the process lives and is a server, not a stranger that got its number."""
     command = Path(f"/proc/{pid}/cmdline")
@@ -375,6 +259,7 @@ def _is_influxd(pid: int) -> bool:
 
 
 def _stop_process(pid: int) -> None:
+    """End a server politely, then by force."""
     try:
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS

@@ -61,6 +61,11 @@ class TagSets:
         with self._lock:
             return dict(self._problems)
 
+    def series(self, numbers: Sequence[int]) -> list[str | None]:
+        """Names of sets as InfluxDB has them, ``measurement,tag=value,…``; None for an unwritable one."""
+        with self._lock:
+            return [None if n in self._problems else self._texts[n][:-1] for n in numbers]
+
     def numbers(self, batch: pa.RecordBatch) -> Int64s:
         """Number of each row's tag set.
 

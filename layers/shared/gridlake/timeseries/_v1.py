@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gridlake.timeseries._transport import Transport, raise_for_statement
@@ -29,13 +30,15 @@ class QueryEndpoint:
         InfluxRefusedError
             The statement is refused, or the server cut the answer at its row limit (`influx_answer_truncated`).
         """
-        fields = {"db": self._database, "q": statement, "epoch": epoch}
+        # Chunked: an answer in one piece ends at the server's row limit, and 1.6 to 1.8 mark a series of more than
+        # 10,000 rows as cut although it is whole. The body is read to its end first, so that a retry repeats it all.
+        fields = {"db": self._database, "q": statement, "epoch": epoch, "chunked": "true"}
         if params:
             fields["params"] = json.dumps(params)
         answer = self._transport.request(
             "POST", "/query", form=fields, headers={"Accept": "application/json"}, doing="querying"
         )
-        return self._series(json.loads(answer.data))
+        return _series(answer.data.splitlines())
 
     def csv(self, statement: str) -> bytes:
         """The answer of one SELECT as CSV."""
@@ -51,28 +54,56 @@ class QueryEndpoint:
             raise_for_statement(body[6:].decode("utf-8", "replace").strip(), doing="reading series")
         return body
 
-    @staticmethod
-    def _series(document: dict[str, Any]) -> Iterator[Series]:
-        if "error" in document:
-            raise_for_statement(document["error"], doing="querying")
-        for result in document.get("results", ()):
-            if "error" in result:
-                raise_for_statement(result["error"], doing="querying")
-            for series in result.get("series", ()):
-                if series.get("partial"):
-                    raise InfluxRefusedError(
-                        "InfluxDB cut the answer at its row limit",
-                        http_status=200,
-                        reason="max-row-limit",
-                        code="influx_answer_truncated",
-                        hint="ask for a shorter range",
-                    )
-                yield Series(
-                    series.get("name", ""),
-                    series.get("tags") or {},
-                    tuple(series.get("columns", ())),
-                    series.get("values") or [],
-                )
+
+def _series(documents: Iterable[bytes]) -> Iterator[Series]:
+    """Series of a chunked answer: a document a line, a long series in several of them."""
+    series: Series | None = None
+    rows: list[Sequence[Any]] = []
+    statement, more = 0, False
+    for document in documents:
+        for number, chunk in _chunks(json.loads(document)):
+            found = Series(
+                chunk.get("name", ""),
+                chunk.get("tags") or {},
+                tuple(chunk.get("columns", ())),
+                chunk.get("values") or [],
+            )
+            if series and more and number == statement and _continues(series, found):
+                rows.extend(found.values)
+            else:
+                if series:
+                    yield _whole(series, more)
+                rows = list(found.values)
+                series, statement = replace(found, values=rows), number
+            more = bool(chunk.get("partial"))
+    if series:
+        yield _whole(series, more)
+
+
+def _continues(series: Series, found: Series) -> bool:
+    return (series.name, series.tags, series.columns) == (found.name, found.tags, found.columns)
+
+
+def _chunks(document: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    if "error" in document:
+        raise_for_statement(document["error"], doing="querying")
+    for result in document.get("results", ()):
+        if "error" in result:
+            raise_for_statement(result["error"], doing="querying")
+        for chunk in result.get("series", ()):
+            yield result.get("statement_id", 0), chunk
+
+
+def _whole(series: Series, more: bool) -> Series:
+    if more:
+        raise InfluxRefusedError(
+            "InfluxDB cut the answer at its row limit",
+            http_status=200,
+            reason="max-row-limit",
+            code="influx_answer_truncated",
+            hint="ask for a shorter range",
+        )
+    return series
 
 
 class ServerV1:

@@ -204,19 +204,18 @@ class Serialiser:
 
     def tag_sets(self, data: pa.RecordBatch | pa.Table) -> set[str]:
         """Series of a table as InfluxDB names them, escaped ``measurement,tag=value,…``; unwritable ones are left out."""
-        return {
-            series
-            for batch, _ in self.batches(data)
-            for series in self.series(batch)[1]
-            if series is not None
-        }
+        used: set[int] = set()
+        for batch, _ in self.batches(data):
+            used.update(np.flatnonzero(np.bincount(self._tag_sets.numbers(batch))).tolist())
+        return {series for series in self._tag_sets.series(sorted(used)) if series is not None}
 
     def series(self, batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], list[str | None]]:
         """Number of each row's series, and the batch's series as InfluxDB names them; None for an unwritable one."""
         numbers = self._tag_sets.numbers(batch)
-        used, ranks = np.unique(numbers, return_inverse=True)
-        texts, problems = self._tag_sets.texts, self._tag_sets.problems
-        return ranks, [None if n in problems else texts[n].as_py()[:-1] for n in used.tolist()]
+        counts = np.bincount(numbers)
+        used = np.flatnonzero(counts)
+        ranks = np.cumsum(counts > 0) - 1
+        return ranks[numbers], self._tag_sets.series(used.tolist())
 
     def _batch(self, batch: pa.RecordBatch, first: int) -> Iterator[Lines]:
         numbers = self._tag_sets.numbers(batch)

@@ -131,7 +131,7 @@ def check_series(
     series: set[str] = set()
     for ref in partitions:
         with opened(ref, s3) as file:
-            for batch in file.iter_batches(batch_size=MAX_ROWS, columns=present(file, tags)):
+            for batch in file.iter_batches(batch_size=8 * MAX_ROWS, columns=present(file, tags)):
                 series |= serialiser.tag_sets(batch)
         if len(series) > contract.max_series:
             break
