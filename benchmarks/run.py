@@ -41,6 +41,7 @@ PARTS = (
         quick=("--rows", "100000", "--peer-rows", "50000"),
     ),
     Part("Load into a local InfluxDB", "influx_load.py", quick=("--rows", "100000", "--peer-rows", "20000")),
+    Part("Imports of the functions in a fresh interpreter", "cold_imports.py", quick=("--repeat", "1")),
     Part("CSV to silver Parquet", "csv_to_silver.py", ("--full",), ("--rows", "100000", "--repeat", "1")),
 )
 
