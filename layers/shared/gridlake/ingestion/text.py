@@ -172,12 +172,12 @@ def _header(rows: list[tuple[int, list[str]]]) -> tuple[float, int] | None:
 
 
 def _first_names(rows: list[tuple[int, list[str]]], usual: int, distinct: float) -> int | None:
-    """Position of the first row of names; of several in a row, that of clearly more (``Unit;MW`` is a title)."""
+    """Position of the first row of names; but a narrow one above it is a title (``Unit;MW``)."""
     best: tuple[int, int] | None = None
     for position, (_, cells) in enumerate(rows):
         named = [c.strip() for c in cells if c.strip()]
         if len(named) >= 2 and len(named) >= 0.5 * usual and looks_like_header(named, distinct=distinct):
-            if best is None or len(named) > 1.4 * best[1]:
+            if best is None or (best[1] < 0.7 * usual and len(named) > 1.4 * best[1]):
                 best = (position, len(named))
         elif best is not None and len(named) >= 0.5 * usual:
             break
