@@ -109,6 +109,7 @@ def test_query(version: int) -> None:
         "db": ["grid lake"],
         "q": ["SELECT f FROM m WHERE t = $t"],
         "epoch": ["s"],
+        "chunked": ["true"],
         "params": ['{"t": "x"}'],
     }
 
