@@ -14,7 +14,6 @@ export GRIDLAKE_STATE := $(STATE)
 export SAM_CLI_TELEMETRY := 0
 # uv then trusts what the machine trusts, as pip and curl do.
 export UV_SYSTEM_CERTS := 1
-export UV_SYSTEM_CERTS := 1
 export AWS_DEFAULT_REGION ?= us-east-1
 # A profile of the developer's own account must never leak into the local platform or a test.
 unexport AWS_PROFILE
