@@ -329,7 +329,7 @@ def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=1_000_000)
-    options.add_argument("--peer-rows", type=int, default=200_000)
+    options.add_argument("--peer-rows", type=int, default=1_000_000, help="rows of the stock client")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--port", type=int, default=18_095)
     chosen = options.parse_args()

@@ -23,7 +23,7 @@ _MOST_COMBINATIONS = 2**62
 
 
 class TagSets:
-    """The tag sets of one measurement met so far, numbered in the order they were met; safe to share between threads.
+    """The tag sets of one measurement met so far, each with a number that stays; safe to share between threads.
 
     Attributes
     ----------

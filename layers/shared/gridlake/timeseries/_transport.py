@@ -16,11 +16,13 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 from urllib3.util.retry import Retry
 
+from gridlake.timeseries import deadline
 from gridlake.timeseries.credentials import Credentials, CredentialsSource
 from gridlake.timeseries.errors import InfluxCredentialsError, InfluxRefusedError, InfluxUnavailableError
 
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 GZIP_FROM_BYTES = 1024
+_CONNECT_SECONDS = 3.05
 _REASON_CHARACTERS = 600
 _BAD_LINE = re.compile(r"unable to parse '(.*?)': ", re.DOTALL)
 _DROPPED = re.compile(r"dropped=(\d+)")
@@ -182,7 +184,8 @@ class Transport:
         self._credentials = credentials
         self._scheme = scheme
         self.retries = retry_policy(budget)
-        self.timeout = urllib3.Timeout(connect=3.05, read=read_timeout)
+        self._read_timeout = read_timeout
+        self.timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_timeout)
         self._pool = urllib3.PoolManager(maxsize=4, block=False)
 
     @property
@@ -235,14 +238,15 @@ class Transport:
         for refresh in (False, True):
             credentials = self._credentials.get(refresh=refresh)
             url = (credentials.url or self._url).rstrip("/") + path
+            retries, timeout = self._bounds(doing)
             try:
                 answer = self._pool.urlopen(
                     method,
                     url + (f"?{urlencode(query)}" if query else ""),
                     body=body,
                     headers=sent | self._authorization(credentials),
-                    retries=self.retries,
-                    timeout=self.timeout,
+                    retries=retries,
+                    timeout=timeout,
                     redirect=False,
                 )
             except urllib3.exceptions.HTTPError as error:
@@ -256,6 +260,24 @@ class Transport:
         if not 200 <= answer.status < 300:
             raise_for_answer(answer.status, answer.data, answer.headers, doing=doing)
         return answer
+
+    def _bounds(self, doing: str) -> tuple[BoundedRetry, urllib3.Timeout]:
+        """Retries and time-outs of one request, which together stay within `deadline.finishing_within`.
+
+        An attempt may begin in the first eighth of the time only; what then remains is enough for it to connect and to
+        wait. A slow answer is thus not asked for twice.
+        """
+        left = deadline.left()
+        if left is None:
+            return self.retries, self.timeout
+        if left <= 0:
+            raise InfluxUnavailableError(
+                f"no time is left for InfluxDB while {doing}", code="influx_timed_out", hint="ask for less"
+            )
+        again, connect = min(self.retries.budget, left / 8), min(_CONNECT_SECONDS, left / 8)
+        read = min(self._read_timeout, left - again - connect)
+        retries = self.retries.new(deadline=time.monotonic() + again)
+        return retries, urllib3.Timeout(connect=connect, read=read)
 
     def _authorization(self, credentials: Credentials) -> dict[str, str]:
         if self._scheme != "Basic":
