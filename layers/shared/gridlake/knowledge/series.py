@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from gridlake.questions.influxql import plan as plan_influxql
 from gridlake.questions.ir import MAX_LIMIT, Aggregate, SeriesQuery
 from gridlake.questions.plan import Plan, Row, TooLargeError, nanoseconds
+from gridlake.timeseries.deadline import finishing_within
+from gridlake.timeseries.errors import InfluxUnavailableError
 
 if TYPE_CHECKING:
     from gridlake.timeseries.handler import Series
@@ -23,7 +25,10 @@ MAX_ROWS = 400_000
 """Rows fetched for one answer; more means that it is grouped by too many series."""
 
 DEADLINE_SECONDS = 24.0
-"""When a question of several requests gives up: before API Gateway does at 29 seconds."""
+"""What all requests of a question may take together: less than the 29 seconds of API Gateway."""
+
+PATIENCE_SECONDS = 15.0
+"""A failure after this long is the question's, not the server's."""
 
 
 class TimedOutError(TooLargeError):
@@ -66,7 +71,17 @@ def execute(query: SeriesQuery, handler: Querying) -> dict[str, Any]:
     """
     began = time.perf_counter()
     plan = plan_influxql(query)
-    rows = _fetch(query, plan, handler, deadline=began + DEADLINE_SECONDS)
+    try:
+        with finishing_within(DEADLINE_SECONDS):
+            rows = _fetch(query, plan, handler)
+    except InfluxUnavailableError as error:
+        # Attempts end long before, so a failure this late is an answer that did not come in time.
+        if time.perf_counter() - began < PATIENCE_SECONDS:
+            raise
+        raise TimedOutError(
+            f"the query took more than {PATIENCE_SECONDS:.0f} s",
+            hint="ask for a shorter range or wider windows",
+        ) from error
     if plan.operator is not None:
         rows = plan.operator.apply(rows)
     rows = [row for row in rows if any(value is not None for value in row.values)]
@@ -96,15 +111,10 @@ def execute(query: SeriesQuery, handler: Querying) -> dict[str, Any]:
     }
 
 
-def _fetch(query: SeriesQuery, plan: Plan, handler: Querying, *, deadline: float) -> list[Row]:
+def _fetch(query: SeriesQuery, plan: Plan, handler: Querying) -> list[Row]:
     """Rows of the statements in order, until there are more than the limit."""
     rows: list[Row] = []
     for statements in batched(plan.statements, STATEMENTS_PER_REQUEST, strict=False):
-        if time.perf_counter() > deadline:
-            raise TimedOutError(
-                f"the query took more than {DEADLINE_SECONDS:.0f} s",
-                hint="ask for a shorter range or wider windows",
-            )
         for series in handler.query(";\n".join(statements)):
             rows.extend(_rows(series, query, plan.label))
             if len(rows) > MAX_ROWS:

@@ -16,10 +16,7 @@ from gridlake.questions.ir import Aggregate, MeasureTerm, SeriesQuery, TagFilter
 from gridlake.questions.plan import Integrate, Plan, Run, TooLargeError, edge_notices, nanoseconds, runs
 from gridlake.questions.times import fixed_interval
 
-PAGE = 10_000
-"""Rows of one series in one statement: of more, servers of version 1 say that the answer was cut."""
-
-MAX_NATIVE_ROWS = 3 * PAGE
+MAX_NATIVE_ROWS = 30_000
 """Rows of one series that an operator reads at most: 82 years of days."""
 
 _FUNCTIONS = {
@@ -48,7 +45,7 @@ def plan(query: SeriesQuery) -> Plan:
     """
     if query.aggregate is None:
         text = _native(query, as_columns=not query.merges)
-        return Plan(_paged(text, query.limit + 1), cuts_instants=not query.merges)
+        return Plan((_limited(text, query.limit + 1),), cuts_instants=not query.merges)
     parts = runs(query)
     notices = edge_notices(query, parts)
     scale = 1.0
@@ -59,12 +56,12 @@ def plan(query: SeriesQuery) -> Plan:
                 raise TooLargeError(
                     "energy of so long a range is not computed", pointer="/end", hint="ask for less"
                 )
-            pages = _paged(_native(query, as_columns=False), MAX_NATIVE_ROWS)
-            return Plan(pages, operator=Integrate(query), complete=True, notices=notices)
+            text = _limited(_native(query, as_columns=False), MAX_NATIVE_ROWS)
+            return Plan((text,), operator=Integrate(query), complete=True, notices=notices)
         scale = length / dt.timedelta(hours=1)
     ordered = parts if query.order == "asc" else tuple(reversed(parts))
     return Plan(
-        tuple(text for part in ordered for text in _aggregated(query, part)),
+        tuple(_aggregated(query, part) for part in ordered),
         label=query.start if query.window is None else None,
         scale=scale,
         notices=notices,
@@ -102,7 +99,7 @@ def duration(length: dt.timedelta) -> str:
     return f"{micros}u"
 
 
-def _aggregated(query: SeriesQuery, part: Run) -> tuple[str, ...]:
+def _aggregated(query: SeriesQuery, part: Run) -> str:
     # Rows are counted as they are stored, so a count never looks at merged members.
     merges = query.merges and query.aggregate is not Aggregate.COUNT
     source = f"({_merged(query, part.start, part.end)})" if merges else identifier(query.dataset)
@@ -117,17 +114,14 @@ def _aggregated(query: SeriesQuery, part: Run) -> tuple[str, ...]:
     if dimensions:
         text += f" GROUP BY {', '.join(dimensions)}"
     if part.step is None:
-        return (text,)
+        return text
     windows = -((part.origin - part.end) // part.step)
-    return _paged(f"{text} fill(none) ORDER BY time {query.order.upper()}", min(query.limit + 1, windows))
+    return _limited(f"{text} fill(none) ORDER BY time {query.order.upper()}", min(query.limit + 1, windows))
 
 
-def _paged(text: str, count: int) -> tuple[str, ...]:
-    """Statements that give the first `count` rows of every series, none more than a page."""
-    return tuple(
-        f"{text} LIMIT {min(PAGE, count - offset)}" + (f" OFFSET {offset}" if offset else "")
-        for offset in range(0, count, PAGE)
-    )
+def _limited(text: str, count: int) -> str:
+    """A statement that gives the first `count` rows of every series."""
+    return f"{text} LIMIT {count}"
 
 
 def _call(query: SeriesQuery, term: MeasureTerm) -> str:
