@@ -17,7 +17,9 @@ from urllib.parse import quote
 
 from gridlake_local.extensions import IncompatibleEmulatorError, require
 
-LEFT = re.compile(r"\$(?:context\.(error\.validationErrorString|path|httpMethod)\b|\{context\.([A-Za-z.]+)\})")
+LEFT = re.compile(
+    r"\$(?:context\.(error\.validationErrorString|path|httpMethod)\b|\{context\.([A-Za-z.]+)\})"
+)
 
 
 def violations(schema: dict[str, Any], body: bytes) -> str:
@@ -42,7 +44,15 @@ def apply() -> None:
     require(apigateway_v1, "_model_schema", "api_id", "model_name")
     require(apigateway_v1, "_header_ci", "headers", "name")
     execute = require(
-        apigateway_v1, "_execute_in_scope", "request", "api_id", "stage_name", "method", "path", "headers", "body"
+        apigateway_v1,
+        "_execute_in_scope",
+        "request",
+        "api_id",
+        "stage_name",
+        "method",
+        "path",
+        "headers",
+        "body",
     )
     check = require(
         apigateway_v1, "_check_request_validation", "method_obj", "api_id", "request", "headers", "body"
