@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -93,6 +94,35 @@ class Stack:
     def start_influxdb(self) -> None:
         """Start the server again, on the same port and data."""
         self.platform.influx.start()
+
+    def influx(self, path: str, **request: Any) -> httpx.Response:
+        """Speak to the server of the series directly, as its administrator may."""
+        info = self.platform.influx.status()
+        assert info is not None
+        answer = httpx.post(
+            f"{info.url}{path}",
+            params={"db": info.database, **request.pop("params", {})},
+            auth=(info.username, info.password),
+            timeout=30,
+            **request,
+        )
+        assert answer.is_success, answer.text
+        return answer
+
+    def kill_workers(self, function: str) -> int:
+        """Kill the processes that run a function of this stack, as a crash would; answers how many there were."""
+        server, killed = self.platform.status().pids["aws"], 0
+        for status in Path("/proc").glob("[0-9]*/status"):
+            try:
+                parent = next(line for line in status.read_text().splitlines() if line.startswith("PPid:"))
+                variables = (status.parent / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended meanwhile
+            names = [v for v in variables if v.startswith(b"AWS_LAMBDA_FUNCTION_NAME=")]
+            if int(parent.split()[1]) == server and names and names[0].decode().endswith(function):
+                os.kill(int(status.parent.name), signal.SIGKILL)
+                killed += 1
+        return killed
 
     @contextmanager
     def permission_denied(self, function: str, action: str) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gridlake.platform.ids import source_id
 
 from .builders import hourly_load
 from .conftest import Stack
@@ -148,3 +151,123 @@ def test_a_failed_ingestion_is_run_again_by_redrive(stack: Stack, tmp_path: Path
     assert done.json["status"] == "loaded"
     assert done.json["attempts"] == 2
     assert _count(stack, "2061-01-01", "2061-01-02") == 96
+
+
+def test_rows_that_influxdb_refuses_are_set_aside(stack: Stack, tmp_path: Path) -> None:
+    """A stranger has written whole numbers into the shard of 1985: InfluxDB refuses floats there."""
+    measurement = "ons_load_hourly"
+    stack.influx(
+        "/write", params={"precision": "s"}, content=f"{measurement},subsystem=X load_mw=1i 486432000"
+    )
+    extra = [f"N;NORTE;1985-06-{day:02} 00:00:00;5.0" for day in range(1, 4)]
+    file = hourly_load(tmp_path / _name(2070), start="2070-01-01", extra=extra)
+    (report,) = stack.ingest(file)
+    stack.influx("/query", params={"q": f"DELETE FROM {measurement} WHERE time < '1986-01-01T00:00:00Z'"})
+    assert report["quarantine"] == [{"reason": "influx_refused", "count": 3}], report
+    assert (report["status"], report["rows_loaded"], report["points_written"]) == ("partial", 96, 96)
+    for start, end in (("1985-01-01", "1986-01-01"), ("2070-01-01", "2071-01-01")):
+        assert stack.gridlake("verify", measurement, "--start", start, "--end", end, "--json").code == 0
+
+
+@pytest.mark.parametrize(("stage", "year"), [("process", 2100), ("load", 2120)])
+def test_a_function_killed_midway_is_run_again(
+    stack: Stack, tmp_path: Path, eventually: Callable[..., Any], stage: str, year: int
+) -> None:
+    hours = 24 * 365 * 15
+    file = hourly_load(tmp_path / _name(year), start=f"{year}-01-01", hours=hours)
+    key, reports = f"raw/uploads/{file.name}", list[dict[str, Any]]()
+    upload = threading.Thread(target=lambda: reports.extend(stack.ingest(file, timeout=400)))
+    upload.start()
+    eventually(lambda: any(r["stage"] == stage for r in _records(stack, key)), every=0.1)
+    time.sleep(0.7)
+    assert stack.kill_workers(f"ingestion-{stage}") > 0
+    (killed,) = _records(stack, key)
+    assert killed["status"] == "running"
+    upload.join(400)
+    (report,) = reports
+    assert (report["status"], report["rows_loaded"], report["points_written"]) == (
+        "loaded",
+        4 * hours,
+        4 * hours,
+    )
+    start, end = f"{year}-01-01", f"{year + 15}-01-01"
+    assert stack.gridlake("verify", "ons_load_hourly", "--start", start, "--end", end, "--json").code == 0
+
+
+def test_a_file_replaced_while_it_is_processed_ends_as_the_new_one(
+    stack: Stack, tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    bucket, key, s3 = stack.outputs["RawBucketName"], f"raw/uploads/{_name(2080)}", stack.client("s3")
+    for hours, base in ((24 * 365 * 3, 1000.0), (24 * 30, 7000.0)):
+        body = hourly_load(tmp_path / "f.csv", start="2080-01-01", hours=hours, base=base).read_bytes()
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+        eventually(
+            lambda: any(r["stage"] in ("process", "load", "record") for r in _records(stack, key)), every=0.1
+        )
+    newest, oldest = eventually(_settled(stack, key, 2), seconds=240)
+    assert oldest["status"] in ("loaded", "superseded")
+    assert (newest["status"], newest["rows_loaded"]) == ("loaded", 4 * 24 * 30)
+    assert _count(stack, "2080-01-01", "2083-01-01") == 4 * 24 * 30
+    assert (
+        stack.gridlake(
+            "verify", "ons_load_hourly", "--start", "2080-01-01", "--end", "2084-01-01", "--json"
+        ).code
+        == 0
+    )
+
+
+def test_overlapping_sources_revised_at_once_end_as_the_lake_says(stack: Stack, tmp_path: Path) -> None:
+    names = [_name(2090) for _ in range(6)]
+    for base, hours in ((1000.0, 72), (5000.0, 48)):
+        files = [
+            hourly_load(tmp_path / name, start=f"2090-01-0{1 + n % 3}", hours=hours, base=base + n)
+            for n, name in enumerate(names)
+        ]
+        assert [report["status"] for report in stack.ingest(*files)] == ["loaded"] * 6
+    done = stack.gridlake(
+        "verify", "ons_load_hourly", "--start", "2090-01-01", "--end", "2091-01-01", "--json"
+    )
+    assert done.code == 0, done.stdout
+
+
+def test_a_lock_that_nobody_gives_back_runs_out(stack: Stack, tmp_path: Path) -> None:
+    """What an execution leaves that was stopped by hand."""
+    file = hourly_load(tmp_path / _name(2095), start="2095-01-01")
+    lock = {
+        "pk": {"S": f"SOURCE#{source_id(f'raw/uploads/{file.name}')}"},
+        "sk": {"S": "LOCK"},
+        "owner": {"S": "an execution that was stopped"},
+        "expires_at": {"N": str(int(time.time()) + 6)},
+    }
+    stack.client("dynamodb").put_item(TableName=stack.outputs["LedgerTableName"], Item=lock)
+    (report,) = stack.ingest(file)
+    assert (report["status"], report["attempts"]) == ("loaded", 1)
+    assert report["seconds"] > 3
+
+
+def test_a_source_that_becomes_a_series_leaves_nothing_behind(stack: Stack, tmp_path: Path) -> None:
+    name = f"plantas{uuid.uuid4().hex[:8]}"
+    file = tmp_path / f"{name}_2031.csv"
+    rows = [f"2031-01-01 {hour:02}:00:00;{plant};{hour}" for plant in "AB" for hour in range(24)]
+    file.write_text("\n".join([f"instante;planta_{name};mw", *rows]) + "\n")
+    lake, s3 = stack.outputs["LakeBucketName"], stack.client("s3")
+    (first,) = stack.ingest(file)
+    place = f"silver/uncatalogued/{source_id(f'raw/uploads/{file.name}')}/"
+    assert first["status"] == "uncatalogued"
+    assert s3.list_objects_v2(Bucket=lake, Prefix=place)["KeyCount"] > 0
+
+    done = stack.gridlake("ingest", file, "--accept-draft", "--json")
+    assert done.code == 0, done.stderr
+    assert (done.json[0]["status"], done.json[0]["points_written"]) == ("loaded", 48)
+    assert s3.list_objects_v2(Bucket=lake, Prefix=place)["KeyCount"] == 0
+    assert stack.gridlake("verify", done.json[0]["dataset"], "--json").code == 0
+
+
+def test_everything_is_there_after_a_restart(stack: Stack) -> None:
+    before = stack.gridlake("datasets", "--json").json
+    stack.platform.down()
+    assert not stack.platform.status().running
+    status = stack.platform.up()
+    assert (status.api_url, status.api_keys) == (stack.status.api_url, stack.status.api_keys)
+    assert stack.gridlake("datasets", "--json").json == before
+    assert stack.gridlake("verify", "--json").code == 0
