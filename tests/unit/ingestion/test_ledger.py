@@ -17,6 +17,7 @@ from gridlake.platform import clock
 from gridlake.platform.clients import client
 from gridlake.platform.errors import (
     ConflictError,
+    GridlakeError,
     InvalidRequestError,
     NotFoundError,
     PermanentError,
@@ -305,3 +306,39 @@ def test_what_a_number_of_the_table_can_not_be_is_null() -> None:
 def test_cursors_read_back() -> None:
     key = {"pk": {"S": "INGESTION#é"}, "sk": {"S": "INGESTION"}}
     assert key_of(cursor_of(key)) == key
+
+
+def test_points_of_a_dataset_are_replaced_in_turns(ledger: Ledger, later: Any) -> None:
+    before = ledger.turn("load")
+    assert (before.number, before.taken) == (0, False)
+    first = ledger.take_turn("load", "a")
+    assert first is not None
+    assert ledger.take_turn("load", "b") is None
+    assert ledger.turn("load").taken
+    assert ledger.take_turn("load", "a") == first  # its retry goes on in the same turn
+    ledger.end_turn("load", "b")
+    assert ledger.take_turn("load", "b") is None
+    ledger.end_turn("load", "a")
+    second = ledger.take_turn("load", "b")
+    assert second is not None
+    assert second.number == first.number + 1
+    later(LEASE_SECONDS + 1)
+    third = ledger.take_turn("load", "c")
+    assert third is not None
+    assert third.number == second.number + 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rows_in": 3, "rows_loaded": 2, "rows_quarantined": 0, "quarantine": {}},
+        {"rows_in": 3, "rows_loaded": 2, "rows_quarantined": 1, "quarantine": {}},
+        {"rows_in": 3, "rows_loaded": 2, "rows_quarantined": 1, "quarantine": {"missing_value": 2}},
+    ],
+)
+def test_a_record_that_loses_rows_is_not_written(ledger: Ledger, fields: dict[str, Any]) -> None:
+    ledger.claim(source(), A)
+    with pytest.raises(GridlakeError) as caught:
+        ledger.finish(source().ingestion_id, "a", status="loaded", **fields)
+    assert caught.value.error_code == "rows_unaccounted"
+    assert ledger.get(source().ingestion_id)["status"] == "received"

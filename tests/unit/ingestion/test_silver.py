@@ -10,8 +10,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from gridlake.ingestion import silver
 from gridlake.ingestion.silver import Published, publish
 from gridlake.platform import clients
+from gridlake.platform.errors import PermanentError
 from tests.unit.ingestion_engine import HEADER, ingest
 
 
@@ -83,3 +85,21 @@ def test_the_table_has_the_silver_columns(aws: Any, tmp_path: Path) -> None:
         "_source_row": "bigint",
     }
     assert table["StorageDescriptor"]["Location"] == "s3://lake/silver/test_load/"
+
+
+def test_a_refused_delete_is_an_error_although_s3_answers_200(
+    aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = clients.client("s3")
+    answer = {"Errors": [{"Key": "silver/d/b.parquet", "Code": "AccessDenied", "Message": "no"}]}
+    monkeypatch.setattr(s3, "delete_objects", lambda **_: answer)
+    with pytest.raises(PermanentError, match=r"silver/d/b\.parquet") as caught:
+        silver._delete("lake", ["silver/d/a.parquet", "silver/d/b.parquet"])
+    assert caught.value.error_code == "access_denied"
+
+
+def test_a_refused_upload_says_so_and_is_not_tried_again(aws: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(PermanentError) as caught:
+        silver._upload(tmp_path / "file", "no-such-bucket", "silver/d/a.parquet")
+    assert caught.value.error_code == "bucket_missing"
