@@ -40,7 +40,7 @@ def fail(ctx: ExecutionContext) -> StageResult:
         logger.warning("failure of an execution that does not have the upload", extra={"code": error["code"]})
         return StageResult("ignored", {"error": error}, source=source, error=error)
     failed_stage = known.get("stage", "route")
-    accounted = _counts(ctx, error)
+    rows = _counts(ctx, error)
     folder = f"failed/{source.ingestion_id}"
     manifest = {
         "ingestion_id": source.ingestion_id,
@@ -53,12 +53,13 @@ def fail(ctx: ExecutionContext) -> StageResult:
         "execution": ctx.execution.id,
         "attempts": known.get("attempts", 1),
         "failed_at": clock.timestamp(),
-        **accounted,
+        **rows,
         "redrive": f"gridlake redrive {source.ingestion_id}",
     }
     manifest["copy"] = _copy(ctx, source, folder)
-    write_json(ObjectRef(ctx.settings.quarantine_bucket, f"{folder}/error.json"), manifest)
-    _record(ctx, ledger, source, error, accounted)
+    place = ObjectRef(ctx.settings.quarantine_bucket, f"{folder}/error.json")
+    write_json(place, manifest)
+    _record(ctx, ledger, source, error, rows, place.uri)
     for dataset in _datasets(ctx):
         ledger.end_turn(dataset, ctx.execution.name)
     ledger.release_lock(source.source_id, ctx.execution.name)
@@ -121,15 +122,16 @@ def _record(
     ledger: Ledger,
     source: Source,
     error: Mapping[str, Any],
-    accounted: Mapping[str, Any],
+    rows: Mapping[str, Any],
+    manifest: str,
 ) -> None:
     seconds = round((clock.now() - clock.parse(ctx.execution.started_at)).total_seconds(), 3)
-    lineage = {"raw": source.ref.uri, "execution": ctx.execution.id, "silver": []}
+    lineage = {"raw": source.ref.uri, "execution": ctx.execution.id, "silver": [], "manifest": manifest}
     if rejected := (error.get("details") or {}).get("quarantine_uri"):
         lineage["quarantine"] = rejected
     shown = {name: error[name] for name in ("code", "message", "hint") if error.get(name)}
     ledger.fail(
-        source.ingestion_id, ctx.execution.name, error=shown, seconds=seconds, lineage=lineage, **accounted
+        source.ingestion_id, ctx.execution.name, error=shown, seconds=seconds, lineage=lineage, **rows
     )
 
 
