@@ -64,7 +64,10 @@ def test_a_name_that_could_leave_its_folder_is_refused(filename: Any, field: str
     "filename", ["a b+c.csv", "água çã.xlsx", "数据.csv", "..a.csv", "a..b.csv", "%2e%2e.csv", "a?b#c&d=.csv"]
 )
 def test_a_strange_but_honest_name_is_kept(filename: str) -> None:
-    assert uploads.read_request({"filename": filename, "publisher": "ons", "size": 1}).key == f"raw/ons/{filename}"
+    assert (
+        uploads.read_request({"filename": filename, "publisher": "ons", "size": 1}).key
+        == f"raw/ons/{filename}"
+    )
 
 
 @given(st.text(max_size=300))
