@@ -266,3 +266,23 @@ def test_parquet_of_any_physical_type(kind: str, tmp_path: Path) -> None:
     missing = kind == "not a number"
     assert result.values("time", "load_mw") == EXPECTED[missing:]
     assert result.reasons == ([(1, "missing_value")] if missing else [])
+
+
+@pytest.mark.parametrize("text", ["9999-12-31 23:00:00", "0001-01-01 00:00:00", "1577836800", "bad 1"])
+def test_a_stamp_beyond_all_files_is_set_aside(text: str, tmp_path: Path) -> None:
+    assert ingest(HEADER + ROW + f"N;x;{text};5000\n", tmp_path, NAME).reasons == [(3, "unparsable_time")]
+
+
+def test_a_hundred_thousand_stamps_with_offsets_take_no_time(tmp_path: Path) -> None:
+    stamps = [datetime(2000, 1, 1) + timedelta(hours=h) for h in range(100_000)]
+    content = HEADER + "".join(f"N;x;{s.isoformat()}-03:00;5000\n" for s in stamps)
+    result = ingest(content, tmp_path, NAME)
+    assert (result.report.rows_loaded, result.report.seconds < 10) == (100_000, True)
+
+
+@pytest.mark.parametrize(
+    "form", ["{s.day}/{s.month}/{s.year} {s.hour}:00", "{s.year}-{s.month}-{s.day} {s.hour}:00:00"]
+)
+def test_stamps_without_leading_zeros(form: str, tmp_path: Path) -> None:
+    content = HEADER + "".join(f"N;x;{form.format(s=s)};{1000.5 + i}\n" for i, s in enumerate(STAMPS))
+    assert ingest(content, tmp_path, NAME).values("time", "load_mw") == EXPECTED

@@ -25,7 +25,9 @@ _MONTHS = {
 }
 _MONTHS |= {"fev": 2, "abr": 4, "mai": 5, "ago": 8, "set": 9, "out": 10, "dez": 12}
 _MONTH_WORD = re.compile(r"[A-Za-z]{3,}")
-_SERIAL = r"^\d{5}(?:\.\d+)?$"
+_SERIAL = r"^\d{5}(?:[.,]\d+)?$"
+_OFFSET = r"^(?P<stamp>.*\d:\d{2}(?:[.]\d+)?) ?(?P<offset>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+_LIKELY = re.compile(r"\d.*\d")
 _SERIAL_ORIGIN = -2_209_161_600
 """1899-12-30, day 0 of a workbook, in seconds since 1970."""
 _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d")
@@ -88,17 +90,21 @@ def parse(texts: pa.Array, formats: Sequence[str], *, serials: bool = False) -> 
             absolute |= counts
             continue
         _array_wise(texts, lengths, pattern, seconds, valid)
+    _padded(texts, lengths, formats, seconds, valid)
+    _with_offset(texts, lengths, formats, seconds, valid, absolute)
     rest = np.flatnonzero(~valid & (lengths > 0))
     if serials and len(rest):
         some = texts.take(pa.array(rest))
         hit = np.asarray(pc.match_substring_regex(some, _SERIAL))
         if hit.any():
-            days = np.asarray(pc.cast(some.filter(pa.array(hit)), pa.float64()))
+            points = pc.replace_substring(some.filter(pa.array(hit)), ",", ".")
+            days = np.asarray(pc.cast(points, pa.float64()))
             seconds[rest[hit]] = np.rint(days * 86_400).astype(np.int64) + _SERIAL_ORIGIN
             valid[rest[hit]] = True
             rest = rest[~hit]
+    free = [f for f in formats if f not in EPOCH_FORMATS and ("%b" in f or _tokens(f) is None)]
     for i, text in zip(rest.tolist(), texts.take(pa.array(rest)).to_pylist(), strict=True):
-        found = _one(text, formats)
+        found = _one(text, free) if _LIKELY.search(text) else None
         if found is not None:
             seconds[i], absolute[i] = found
             valid[i] = True
@@ -111,6 +117,61 @@ def mostly_serials(texts: pa.Array) -> bool:
         return False
     hits = pc.sum(pc.match_substring_regex(texts, _SERIAL)).as_py() or 0
     return bool(hits > 0.5 * len(texts))
+
+
+def _padded(
+    texts: pa.Array,
+    lengths: npt.NDArray[np.int32],
+    formats: Sequence[str],
+    seconds: Seconds,
+    valid: Mask,
+) -> None:
+    """Texts with single digits (``1/2/2020 3:00``) or spare spaces, written in full and read array-wise."""
+    rest = np.flatnonzero(~valid & (lengths > 0))
+    if len(rest) == 0:
+        return
+    some = pc.replace_substring_regex(texts.take(pa.array(rest)), r"[\s\x{00a0}]+", " ")
+    for _ in range(2):
+        some = pc.replace_substring_regex(some, r"(^|\D)(\d)(\D|$)", r"\10\2\3")
+    widths = np.asarray(pc.binary_length(some))
+    part, good = np.zeros(len(rest), np.int64), np.zeros(len(rest), np.bool_)
+    for pattern in formats:
+        if pattern not in EPOCH_FORMATS:
+            _array_wise(some, widths, pattern, part, good)
+    seconds[rest[good]] = part[good]
+    valid[rest[good]] = True
+
+
+def _with_offset(
+    texts: pa.Array,
+    lengths: npt.NDArray[np.int32],
+    formats: Sequence[str],
+    seconds: Seconds,
+    valid: Mask,
+    absolute: Mask,
+) -> None:
+    """Texts that end in ``Z``, ``UTC`` or an offset."""
+    rest = np.flatnonzero(~valid & (lengths > 0))
+    some = texts.take(pa.array(rest))
+    if len(rest) == 0 or not pc.any(pc.match_substring_regex(some, _OFFSET)).as_py():
+        return
+    found = pc.extract_regex(some, _OFFSET)
+    rest = rest[np.asarray(pc.is_valid(found))]
+    found = found.drop_null()
+    local = parse(pc.utf8_trim_whitespace(found.field("stamp")), formats)
+    shifts = found.field("offset").dictionary_encode()
+    shift = np.array([_shift(t) for t in shifts.dictionary.to_pylist()], np.int64)
+    rest, good = rest[local.valid], local.valid
+    seconds[rest] = local.seconds[good] - shift[np.asarray(shifts.indices)][good]
+    valid[rest] = True
+    absolute[rest] = True
+
+
+def _shift(offset: str) -> int:
+    if offset[0] not in "+-":
+        return 0
+    digits = offset[1:].replace(":", "")
+    return (-1 if offset[0] == "-" else 1) * (int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60)
 
 
 def _array_wise(
@@ -222,16 +283,6 @@ def _one(text: str, formats: Sequence[str]) -> tuple[int, bool] | None:
             if stamp.tzinfo is not None:
                 return int(stamp.timestamp()), True
             return int(stamp.replace(tzinfo=UTC).timestamp()), False
-    text = re.sub(r"(?<=\d) ?(?:UTC|GMT)$", "Z", text)
-    text = re.sub(r"(?<=:\d\d) (?=[+-]\d{2}:?\d{2}$)", "", text)
-    text = re.sub(r"(?<=:\d\d)([+-]\d{2})$", r"\1:00", text)
-    if text.endswith("Z") or re.search(r"\d[+-]\d{2}:?\d{2}$", text):
-        try:
-            stamp = datetime.fromisoformat(text)
-        except ValueError:
-            return None
-        if stamp.tzinfo is not None:
-            return int(stamp.astimezone(UTC).timestamp()), True
     return None
 
 

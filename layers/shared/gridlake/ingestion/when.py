@@ -15,6 +15,7 @@ from gridlake.ingestion.durations import add, duration, floor_month
 from gridlake.ingestion.zones import Mask, Seconds, from_utc, to_utc
 
 _CELL_FORMATS = stamps.ISO
+_EARLIEST, _LATEST = -9_214_560_000, 9_214_646_400
 
 
 class Instants(NamedTuple):
@@ -71,7 +72,9 @@ class Clock:
         if self._serials is None and len(text):
             self._serials = stamps.mostly_serials(text)
         parsed = stamps.parse(text, self._formats, serials=bool(self._serials))
-        local, valid = parsed.seconds, parsed.valid & ~blank
+        # InfluxDB counts nanoseconds in 64 bits: what lies beyond is no time of any file.
+        known = (parsed.seconds > _EARLIEST) & (parsed.seconds < _LATEST)
+        local, valid = np.where(known, parsed.seconds, 0), parsed.valid & known & ~blank
         gone = np.zeros(len(valid), np.bool_)
         if numbers is not None:
             local = np.where(parsed.absolute, from_utc(local, self._zone), local)

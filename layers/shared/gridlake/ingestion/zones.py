@@ -14,6 +14,10 @@ Seconds = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
+_FIRST_YEAR, _LAST_YEAR = 1850, 2262
+"""Before and after, the rules of the first and last year hold: no zone had others, or none are known."""
+
+
 class Localised(NamedTuple):
     """Both readings of local times.
 
@@ -66,6 +70,7 @@ def _year(seconds: int) -> int:
 
 def _rules(zone: str, first: int, last: int) -> tuple[Seconds, Seconds]:
     """Instants at which the offset from UTC changes, and the offsets before, between and after them."""
+    first, last = (min(max(year, _FIRST_YEAR), _LAST_YEAR) for year in (first, last))
     parts = [_changes(zone, year) for year in range(first, last + 1)]
     changes = [c for part in parts for c in part[1]]
     offsets = [parts[0][0], *(o for part in parts for o in part[2])]
