@@ -79,13 +79,23 @@ def validate(
     if as_json:
         output.print_json(problems)
     else:
-        for entry in problems:
-            output.out().print(
-                f"{entry['file']}:{entry['line']}:{entry['column']}: {entry['severity']}: {entry['message']}",
-                markup=False,
-            )
-    if any(entry["severity"] == "error" for entry in problems):
+        _print_problems(problems)
+    if _refused(problems):
         raise typer.Exit(1)
+
+
+def _print_problems(problems: list[dict[str, Any]]) -> None:
+    from gridlake_cli import output
+
+    for entry in problems:
+        output.out().print(
+            f"{entry['file']}:{entry['line']}:{entry['column']}: {entry['severity']}: {entry['message']}",
+            markup=False,
+        )
+
+
+def _refused(problems: list[dict[str, Any]]) -> bool:
+    return any(entry["severity"] == "error" for entry in problems)
 
 
 def _problems(file: Path) -> list[dict[str, Any]]:
@@ -117,6 +127,14 @@ def add(
     """
     from gridlake_cli import output
 
+    # Here the file has a name and all problems are shown; the service checks again, beside what it has registered.
+    problems = _problems(file)
+    if _refused(problems):
+        if as_json:
+            output.print_json(problems)
+        else:
+            _print_problems(problems)
+        raise typer.Exit(1)
     answer = ctx.obj.api.post("/contracts", {"contract": _read(file)})
     if as_json:
         output.print_json(answer)

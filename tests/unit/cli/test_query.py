@@ -111,9 +111,17 @@ def test_datasets_and_contracts(gridlake: Run, tmp_path: Path) -> None:
     assert "N, SE" in shown
     assert "1.0.0" in gridlake("contracts", "list").out
     assert gridlake("contracts", "show", "ons_load_hourly").out == "id: ons_load_hourly\n"
-    contract = tmp_path / "transformer.yaml"
-    contract.write_text("id: transformer\n")
+
+
+def test_a_contract_is_checked_here_before_it_is_sent(gridlake: Run, tmp_path: Path) -> None:
+    table, contract = tmp_path / "transformer.csv", tmp_path / "transformer.yaml"
+    table.write_text("date,OT\n" + "".join(f"2017-03-01 {hour:02}:00:00,{hour}.5\n" for hour in range(24)))
+    gridlake("contracts", "draft", table, "-o", contract)
     assert gridlake("contracts", "add", contract, "--json").json["dataset"] == "transformer"
+    contract.write_text("id: transformer\n")
+    refused = gridlake("contracts", "add", contract)
+    assert refused.code == 1
+    assert f"{contract}:1:1: error" in refused.out
     assert gridlake("contracts", "add", tmp_path / "none.yaml").code == 2
 
 

@@ -149,7 +149,7 @@ def _known_form(ingestion_id: str) -> None:
         raise NotFoundError(
             f"there is no ingestion {ingestion_id[:64]!r}",
             code="ingestion_not_found",
-            hint="GET /ingestions lists them",
+            hint="`gridlake ingestions` (GET /ingestions) lists them",
         )
 
 

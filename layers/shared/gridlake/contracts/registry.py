@@ -140,7 +140,7 @@ class Registry:
 
     def _unknown(self, dataset: str) -> NotFoundError:
         close = difflib.get_close_matches(dataset, self._documents, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(close)}?" if close else "GET /v1/datasets lists the datasets"
+        hint = f"did you mean {', '.join(close)}?" if close else "`gridlake datasets` (GET /datasets) lists them"
         return NotFoundError(
             f"there is no dataset {dataset!r}", code="unknown_dataset", hint=hint, suggestions=close
         )
