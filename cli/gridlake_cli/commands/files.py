@@ -192,12 +192,22 @@ def show_reports(reports: list[dict[str, Any]]) -> None:
 
 
 def show_record(record: dict[str, Any]) -> None:
-    """One ingestion in full."""
+    """One ingestion in full, a line for each value."""
     from gridlake_cli import output
 
-    output.table(
-        ["", ""], [[name, value] for name, value in record.items() if value not in (None, "", {}, [])]
-    )
+    output.table(["", ""], list(_lines(record)))
+
+
+def _lines(record: dict[str, Any], parent: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        if value in (None, "", {}, []):
+            continue
+        if isinstance(value, dict):
+            yield from _lines(value, f"{parent}{name}.")
+        elif isinstance(value, list):
+            yield from ((f"{parent}{name}", entry) for entry in value)
+        else:
+            yield f"{parent}{name}", value
 
 
 @contextmanager

@@ -145,3 +145,25 @@ def test_ingestions_lists_filters_and_shows_one(gridlake: Run, stub: Stub, load_
     assert gridlake("ingestions", "--status", "failed", "--json").json == []
     assert "No ingestions" in gridlake("ingestions", "--status", "failed").err
     assert report["ingestion_id"] in gridlake("ingestions", report["ingestion_id"]).out
+
+
+def test_a_record_is_shown_with_a_line_for_each_value(capsys: pytest.CaptureFixture[str]) -> None:
+    from gridlake_cli.commands.files import show_record
+
+    show_record(
+        {
+            "ingestion_id": "ing-1",
+            "dataset": None,
+            "error": {"code": "empty_file", "message": "nothing in it"},
+            "lineage": {"silver": ["s3://lake/a", "s3://lake/b"]},
+        }
+    )
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.strip()]
+    shown = [(line[0], line[1].strip()) for line in lines if len(line) == 2]
+    assert shown == [
+        ("ingestion_id", "ing-1"),
+        ("error.code", "empty_file"),
+        ("error.message", "nothing in it"),
+        ("lineage.silver", "s3://lake/a"),
+        ("lineage.silver", "s3://lake/b"),
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gridlake.contracts.model import Severity
@@ -226,6 +228,8 @@ def test_two_datasets_that_nothing_tells_apart_are_refused(sound: str) -> None:
     assert ["can't be told from one of other_readings" in problem.message for problem in problems] == [True]
     named = sound.replace("METER_*", "READINGS_*")
     assert validate(named, filename="m.yaml", others=[other])[1] == []
+    retired = replace(other, status="deprecated")
+    assert validate(sound, filename="m.yaml", others=[retired])[1] == []
     hourly = sound.replace("PT15M", "PT1H")
     assert validate(hourly, filename="m.yaml", others=[other])[1] == []
 

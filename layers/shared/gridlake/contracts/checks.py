@@ -64,8 +64,15 @@ def check(document: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def recognition_clashes(contract: Contract, others: Iterable[Contract]) -> Iterator[str]:
-    """Datasets of which no file could be told from a file of this one: equal columns, names and interval."""
+    """Datasets of which no file could be told from a file of this one: equal columns, names and interval.
+
+    A deprecated contract claims no file any more, so that its successor may look like it.
+    """
+    if contract.status == "deprecated":
+        return
     for other in others:
+        if other.status == "deprecated":
+            continue
         if other.dataset == contract.dataset or not (_fits(contract, other) and _fits(other, contract)):
             continue
         if _interval(contract) != _interval(other):
