@@ -140,7 +140,9 @@ class Registry:
 
     def _unknown(self, dataset: str) -> NotFoundError:
         close = difflib.get_close_matches(dataset, self._documents, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(close)}?" if close else "`gridlake datasets` (GET /datasets) lists them"
+        hint = (
+            f"did you mean {', '.join(close)}?" if close else "`gridlake datasets` (GET /datasets) lists them"
+        )
         return NotFoundError(
             f"there is no dataset {dataset!r}", code="unknown_dataset", hint=hint, suggestions=close
         )
