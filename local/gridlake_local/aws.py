@@ -77,7 +77,10 @@ class LocalAws:
         interpreter = CHECKOUT / ".venv-emulator" / "bin" / "python"
         if not interpreter.exists():
             raise LocalAwsError(f"{interpreter} is missing; run `make setup`")
-        port = ports.choose("GRIDLAKE_AWS_PORT", 4566, remembered=self.port)
+        with ports.claiming():
+            self._launch(interpreter, ports.choose("GRIDLAKE_AWS_PORT", 4566, remembered=self.port))
+
+    def _launch(self, interpreter: Path, port: int) -> None:
         (self.state / "aws.port").write_text(str(port))
         process = processes.start(
             [str(interpreter), "-m", "gridlake_local.emulator"],

@@ -183,13 +183,14 @@ class Platform:
         info = server.status()
         if info is None:
             say("starting InfluxDB")
-            if not os.environ.get("INFLUXDB_URL"):
-                recorded = self._read("influx.port")
-                port = ports.choose(
-                    "GRIDLAKE_INFLUX_PORT", INFLUX_PORT, remembered=int(recorded) if recorded else None
-                )
-                (self.state / "influx.port").write_text(str(port))
-            info = self.influx.start()
+            with ports.claiming():
+                if not os.environ.get("INFLUXDB_URL"):
+                    recorded = self._read("influx.port")
+                    port = ports.choose(
+                        "GRIDLAKE_INFLUX_PORT", INFLUX_PORT, remembered=int(recorded) if recorded else None
+                    )
+                    (self.state / "influx.port").write_text(str(port))
+                info = self.influx.start()
         return {
             "InfluxUrl": info.url,
             "InfluxVersion": info.version.lstrip("v").split(".")[0] if info.version[:1] in "v123" else "1",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 SEARCHED = 200
 PATIENCE_SECONDS = 3.0
@@ -33,6 +38,15 @@ def becomes_free(port: int) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+@contextmanager
+def claiming() -> Iterator[None]:
+    """Hold this user's turn from choosing a port until something listens on it: two checkouts may start at once."""
+    turn = Path(tempfile.gettempdir()) / f"gridlake-ports-{os.getuid()}.lock"
+    with turn.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def choose(variable: str, base: int, *, remembered: int | None = None) -> int:

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 
 import pytest
 
@@ -107,3 +109,28 @@ def test_a_fixed_port_that_is_taken_is_an_error_and_not_another_port(taken, monk
     monkeypatch.setenv("SOME_PORT", str(taken))
     with pytest.raises(ports.PortTakenError, match="SOME_PORT"):
         ports.choose("SOME_PORT", 20_000)
+
+
+def test_two_that_start_at_once_never_take_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRIDLAKE_TEST_PORT", raising=False)
+    begin, listening = threading.Barrier(4), []
+
+    def start() -> None:
+        begin.wait()
+        with ports.claiming():
+            port = ports.choose("GRIDLAKE_TEST_PORT", 21_500)
+            time.sleep(0.05)
+            server = socket.socket()
+            server.bind(("127.0.0.1", port))
+            server.listen()
+            listening.append(server)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken = [server.getsockname()[1] for server in listening]
+    for server in listening:
+        server.close()
+    assert len(set(taken)) == 4, taken
