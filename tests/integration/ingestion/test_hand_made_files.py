@@ -286,3 +286,14 @@ def test_a_hundred_thousand_stamps_with_offsets_take_no_time(tmp_path: Path) -> 
 def test_stamps_without_leading_zeros(form: str, tmp_path: Path) -> None:
     content = HEADER + "".join(f"N;x;{form.format(s=s)};{1000.5 + i}\n" for i, s in enumerate(STAMPS))
     assert ingest(content, tmp_path, NAME).values("time", "load_mw") == EXPECTED
+
+
+def test_the_decimal_sign_of_the_contract_stands_whatever_separates_the_columns(tmp_path: Path) -> None:
+    content = (
+        "Balancing Authority;Data Date;Hour Number;UTC Time at End of Hour;Demand Forecast (MW);Demand (MW);"
+        "Net Generation (MW);Total Interchange (MW)\n"
+        "CISO;01/30/2024;10;01/30/2024 10:00:00 AM;22,495;22,272;20,936;-1,336\n"
+        "CISO;01/30/2024;11;01/30/2024 11:00:00 AM;21,495;21,272;19,936;-1,336\n"
+    )
+    result = ingest(content, tmp_path, "EIA930_BALANCE_2024_Jan_Jun.csv")
+    assert result.values("load_mw") == [(21272.0,), (22272.0,)]

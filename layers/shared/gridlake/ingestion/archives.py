@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -12,7 +14,18 @@ from typing import IO, cast
 from gridlake.ingestion.facts import Compression, Limits
 from gridlake.platform.errors import UnreadableFileError
 
-_BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_BROKEN = (
+    EOFError,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+)
 
 
 class BoundedStream(io.RawIOBase):
@@ -42,7 +55,9 @@ class BoundedStream(io.RawIOBase):
         """
         try:
             data = self._inner.read(len(buffer))
-        except _BROKEN as problem:
+        except (*_BROKEN, OSError) as problem:
+            if isinstance(problem, OSError) and problem.errno is not None:
+                raise  # of the disk; bz2 has no error of its own
             raise self._broken(problem) from problem
         self.total += len(data)
         grown = self.total / self._packed

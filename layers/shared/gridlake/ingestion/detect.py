@@ -182,12 +182,13 @@ def _text_facts(head: bytes, encoding: str, *, complete: bool, filename: str) ->
 
 def _zip_format(path: Path) -> Format | None:
     """Workbook format of a zip container; None for an ordinary (or damaged) zip."""
+    import struct
     import zipfile
 
     try:
         with zipfile.ZipFile(path) as archive:
             return _container(set(archive.namelist()))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
         return None
 
 

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,6 +101,8 @@ class Run:
         place: Callable[[Month], Path],
         unpartitioned: bool = False,
     ) -> None:
+        if contract.decimal:
+            facts = replace(facts, decimal=contract.decimal)
         self._path, self._facts, self._contract, self._out = path, facts, contract, out
         self._limits, self._report = limits, report
         self._binding = bind(facts.header, contract)

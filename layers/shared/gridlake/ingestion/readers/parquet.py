@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import IO
 
 import numpy as np
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gridlake.ingestion import text as texts
 from gridlake.ingestion.facts import FileFacts, Limits
 from gridlake.ingestion.readers.chunk import Chunk, Wanted
 from gridlake.platform.errors import UnreadableFileError
@@ -28,41 +31,65 @@ def inspect(content: IO[bytes], *, filename: str, limits: Limits) -> FileFacts:
     """
     del limits
     file = _open(content, filename)
-    names = tuple(file.schema_arrow.names)
+    names = texts.told_apart(file.schema_arrow.names)
     if len(names) < 2:
-        raise UnreadableFileError(f"{filename} has fewer than two columns", code="no_table")
+        raise UnreadableFileError(
+            f"{filename} has fewer than two columns",
+            code="no_table",
+            hint="upload a table with a time or a name beside the values",
+        )
     sample: tuple[tuple[str, ...], ...] = ()
-    for batch in file.iter_batches(batch_size=200):
-        columns = [_text(column).cast(pa.string()).to_pylist() for column in batch.columns]
-        sample = tuple(tuple(v or "" for v in row) for row in zip(*columns, strict=True))
-        break
+    words: tuple[tuple[str, ...], ...] = ()
+    with _damage_named(filename):
+        for batch in file.iter_batches(batch_size=200):
+            columns = [_text(column).cast(pa.string()).to_pylist() for column in batch.columns]
+            sample = tuple(tuple(v or "" for v in row) for row in zip(*columns, strict=True))
+            printed = [i for i, column in enumerate(batch.columns) if not _is_number(column.type)]
+            words = tuple(tuple(row[i] for i in printed) for row in sample)
+            break
     return FileFacts(
-        filename=filename, format="parquet", size=0, header=names, header_line=0, data_line=1, sample=sample
+        filename=filename,
+        format="parquet",
+        size=0,
+        header=names,
+        header_line=0,
+        data_line=1,
+        decimal=texts.find_decimal(words, ";"),
+        sample=sample,
     )
 
 
 def read(content: IO[bytes], facts: FileFacts, wanted: Wanted) -> Iterator[Callable[[], Chunk]]:
     """Record batches in order; the line of a row is its number in the file, from 1."""
     file = _open(content, facts.filename)
-    names = [facts.header[i] for i in wanted.positions]
+    own = file.schema_arrow.names
+    # Arrow finds columns by name: where a name is used twice all are read, and told apart by their place.
+    by_name = len(set(own)) == len(own)
+    columns = [own[i] for i in wanted.positions] if by_name else None
     line = 1
-    try:
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
-            yield lambda batch=batch, line=line: _chunk(batch, line, facts, wanted)  # type: ignore[misc]
+    with _damage_named(facts.filename):
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+            if by_name:
+                places = {i: batch.schema.get_field_index(own[i]) for i in wanted.positions}
+            else:
+                batch = batch.rename_columns(list(facts.header))  # noqa: PLW2901
+                places = {i: i for i in wanted.positions}
+            yield partial(_chunk, batch, line, places, facts.filename, wanted)
             line += batch.num_rows
-    except (pa.ArrowException, OSError) as problem:
-        raise _corrupt(facts.filename, problem) from problem
 
 
-def _chunk(batch: pa.RecordBatch, line: int, facts: FileFacts, wanted: Wanted) -> Chunk:
+def _chunk(
+    batch: pa.RecordBatch, line: int, places: Mapping[int, int], filename: str, wanted: Wanted
+) -> Chunk:
     columns: dict[int, pa.Array] = {}
-    for i in wanted.positions:
-        column = batch.column(batch.schema.get_field_index(facts.header[i]))
-        if i in wanted.numbers and _is_number(column.type):
-            columns[i] = pc.cast(column, pa.float64(), safe=False)
-        else:
-            text = _text(column)
-            columns[i] = text.dictionary_encode() if i in wanted.texts and not _encoded(text) else text
+    with _damage_named(filename):
+        for i, place in places.items():
+            column = batch.column(place)
+            if i in wanted.numbers and _is_number(column.type):
+                columns[i] = pc.cast(column, pa.float64(), safe=False)
+            else:
+                text = _text(column)
+                columns[i] = text.dictionary_encode() if i in wanted.texts and not _encoded(text) else text
 
     def raw(rows: list[int]) -> list[str]:
         picked = batch.take(pa.array(rows, pa.int64())).to_pylist()
@@ -73,6 +100,13 @@ def _chunk(batch: pa.RecordBatch, line: int, facts: FileFacts, wanted: Wanted) -
         lines=np.arange(line, line + batch.num_rows, dtype=np.int64),
         raw=raw,  # type: ignore[arg-type]
     )
+
+
+def _without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with plain strings for string views (as Polars writes them), which Arrow can't pick rows from."""
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    schema = pa.schema([field.with_type(plain.get(field.type, field.type)) for field in batch.schema])
+    return batch if schema.equals(batch.schema) else batch.cast(schema)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -108,19 +142,24 @@ def _text(column: pa.Array) -> pa.Array:
             pass
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        column = pc.cast(column, pa.large_binary())  # Parquet does not check that text is UTF-8; casting it back does
     return pc.cast(column, pa.string())
 
 
 def _open(content: IO[bytes], filename: str) -> pq.ParquetFile:
-    try:
+    with _damage_named(filename):
         return pq.ParquetFile(content, coerce_int96_timestamp_unit="us")
-    except (pa.ArrowException, OSError) as problem:
-        raise _corrupt(filename, problem) from problem
 
 
-def _corrupt(filename: str, problem: BaseException) -> UnreadableFileError:
-    return UnreadableFileError(
-        f"{filename} is a damaged Parquet file: {problem}",
-        code="corrupt_parquet",
-        hint="fetch it again and upload it whole",
-    )
+@contextmanager
+def _damage_named(filename: str) -> Iterator[None]:
+    """What Arrow finds wrong with a file, as an error that names the file."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
+        raise UnreadableFileError(
+            f"{filename} is a damaged Parquet file: {problem}",
+            code="corrupt_parquet",
+            hint="fetch it again and upload it whole",
+        ) from problem

@@ -34,7 +34,7 @@ def inspect(content: IO[bytes], *, filename: str, limits: Limits) -> FileFacts:
     tables: list[tuple[int, str, FileFacts]] = []
     other: list[str] = []
     for name in workbook.sheet_names:
-        sheet = workbook.get_sheet_by_name(name)
+        sheet = _sheet(workbook, name, filename)
         rows = [(n, cells) for n, cells in islice(_rows(sheet), _PROBE_ROWS)]
         shown = [(n, [as_text(c) for c in cells]) for n, cells in rows]
         shown = [(n, cells) for n, cells in shown if any(cells)]
@@ -87,7 +87,7 @@ def read(content: IO[bytes], facts: FileFacts, wanted: Wanted) -> Iterator[Calla
     """Rows of the sheets in order. The file is read as the calls are made, so they must be made in order."""
     workbook = _open(content, facts.filename)
     for name in facts.sheets or workbook.sheet_names[:1]:
-        numbered = _below(_rows(workbook.get_sheet_by_name(name)), facts)
+        numbered = _below(_rows(_sheet(workbook, name, facts.filename)), facts)
         while part := list(islice(numbered, CHUNK_ROWS)):
             chunk = _chunk(part, facts, wanted)
             yield lambda chunk=chunk: chunk  # type: ignore[misc]
@@ -190,11 +190,22 @@ def _open(content: IO[bytes], filename: str) -> CalamineWorkbook:
             hint="save it without a password and upload it again",
         ) from problem
     except (CalamineError, OSError, ValueError) as problem:
-        raise UnreadableFileError(
-            f"{filename} is a damaged workbook: {problem}",
-            code="corrupt_workbook",
-            hint="open and save it again, or fetch it again",
-        ) from problem
+        raise _corrupt(filename, problem) from problem
+
+
+def _sheet(workbook: CalamineWorkbook, name: str, filename: str) -> CalamineSheet:
+    try:
+        return workbook.get_sheet_by_name(name)
+    except (CalamineError, OSError, ValueError) as problem:
+        raise _corrupt(filename, problem) from problem
+
+
+def _corrupt(filename: str, problem: BaseException) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{filename} is a damaged workbook: {problem}",
+        code="corrupt_workbook",
+        hint="open and save it again, or fetch it again",
+    )
 
 
 def _bounded(content: IO[bytes], filename: str, limits: Limits) -> None:
