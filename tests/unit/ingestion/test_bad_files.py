@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xlwt
 
@@ -153,3 +155,40 @@ def test_operating_system_clutter_in_a_zip_does_not_count(tmp_path: Path) -> Non
     (tmp_path / "in").write_bytes(zipped(**{"a.csv": GOOD, "__MACOSX/._a.csv": b"x", ".DS_Store": b"x"}))
     facts = sniff(tmp_path / "in", filename="a.zip")
     assert (facts.compression, facts.member, facts.delimiter) == ("zip", "a.csv", ";")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_inside_a_zip_is_named_whatever_packed_it(method: int, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("a.csv", random.Random(1).randbytes(5_000).hex())
+    content = bytearray(buffer.getvalue())
+    content[1_000:1_100] = bytes(100)
+    path = tmp_path / "in"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError) as caught:
+        sniff(path, filename="a.zip")
+    assert caught.value.error_code == "corrupt_archive"
+    assert "a.zip" in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("row", [0, 500])
+def test_parquet_text_that_is_not_utf8_is_a_damaged_file(row: int, tmp_path: Path) -> None:
+    texts = ["N"] * 501
+    texts[row] = "XYZXYZ"
+    buffer = io.BytesIO()
+    table = pa.table({"id_subsistema": texts, "din_instante": ["2020-01-01"] * 501, "val_carga": [1.0] * 501})
+    pq.write_table(table, buffer, compression="none", write_statistics=False)
+    path = tmp_path / "in"
+    path.write_bytes(buffer.getvalue().replace(b"XYZXYZ", b"XYZ\xc1YZ"))
+    with pytest.raises(UnreadableFileError) as caught:
+        process_file(
+            path,
+            facts=sniff(path, filename="CARGA.parquet"),
+            contract=load_contract(),
+            source=SOURCE,
+            out=tmp_path / "out",
+        )
+    assert caught.value.error_code == "corrupt_parquet"
+    assert "CARGA.parquet" in caught.value.message

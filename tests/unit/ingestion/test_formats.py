@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -70,3 +71,36 @@ def test_an_unknown_table_is_kept_with_a_profile_and_a_draft(tmp_path: Path) -> 
     assert pq.read_table(folder / "data.parquet").num_rows == 2
     assert report.draft is not None
     assert report.draft["status"] == "draft"
+
+
+def test_of_two_parquet_columns_of_one_name_the_first_is_taken(tmp_path: Path) -> None:
+    values = [["N", "SE"], ["Norte", "Sudeste"], ["2020-01-01 00:00:00"] * 2, [1.5, None], [9.0, 8.0]]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(v) for v in values], [*NAMES, "val_carga"]), buffer)
+    result = ingest(buffer.getvalue(), tmp_path)
+    assert result.rows == [("2020-01-01T03:00Z", "N", 1.5)]
+    assert result.report.notices == ["columns the contract does not know were not loaded: val_carga.2"]
+    [quarantined] = result.quarantine
+    assert (quarantined["source_row"], quarantined["reason"]) == (2, "missing_value")
+    assert json.loads(quarantined["raw"]) == {
+        **dict(zip(NAMES, ["SE", "Sudeste", "2020-01-01 00:00:00", None], strict=True)),
+        "val_carga.2": 8.0,
+    }
+
+
+def test_a_parquet_column_with_a_dot_in_its_name_is_itself(tmp_path: Path) -> None:
+    values = [["N"], ["Norte"], ["2020-01-01 00:00:00"], [1.5], [9.0]]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(v) for v in values], [*NAMES, "val_carga.max"]), buffer)
+    assert ingest(buffer.getvalue(), tmp_path).rows == [("2020-01-01T03:00Z", "N", 1.5)]
+
+
+def test_string_views_are_read_and_quarantined_like_strings(tmp_path: Path) -> None:
+    columns = [
+        pa.array(v).cast(pa.string_view()) for v in (["N", "XX"], ["", ""], ["2020-01-01 00:00:00"] * 2)
+    ]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table([*columns, pa.array([1.5, 2.5])], names=NAMES), buffer)
+    result = ingest(buffer.getvalue(), tmp_path)
+    assert result.rows == [("2020-01-01T03:00Z", "N", 1.5)]
+    assert result.reasons == [(2, "unknown_code")]

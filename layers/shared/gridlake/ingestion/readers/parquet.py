@@ -68,11 +68,12 @@ def read(content: IO[bytes], facts: FileFacts, wanted: Wanted) -> Iterator[Calla
     columns = [own[i] for i in wanted.positions] if by_name else None
     line = 1
     with _damage_named(facts.filename):
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+        for read_batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+            batch = _without_views(read_batch)
             if by_name:
                 places = {i: batch.schema.get_field_index(own[i]) for i in wanted.positions}
             else:
-                batch = batch.rename_columns(list(facts.header))  # noqa: PLW2901
+                batch = batch.rename_columns(list(facts.header))
                 places = {i: i for i in wanted.positions}
             yield partial(_chunk, batch, line, places, facts.filename, wanted)
             line += batch.num_rows
@@ -143,7 +144,9 @@ def _text(column: pa.Array) -> pa.Array:
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column = pc.cast(column, pa.large_binary())  # Parquet does not check that text is UTF-8; casting it back does
+        column = pc.cast(
+            column, pa.large_binary()
+        )  # Parquet does not check that text is UTF-8; casting it back does
     return pc.cast(column, pa.string())
 
 
