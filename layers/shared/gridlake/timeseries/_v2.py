@@ -16,6 +16,7 @@ import urllib3
 
 from gridlake.timeseries._transport import Transport, is_loopback, raise_for_answer
 from gridlake.timeseries._v1 import QueryEndpoint
+from gridlake.timeseries._v2_session import TokenCredentials
 from gridlake.timeseries.credentials import CredentialsSource
 from gridlake.timeseries.errors import InfluxUnavailableError
 from gridlake.timeseries.handler import Deletion, Epoch, Series
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ServerV2:
-    """A server of version 2; `database` is the bucket, which a DBRP mapping gives the same name in InfluxQL."""
+    """A server of version 2; `database` is the bucket, whose (virtual) DBRP mapping has its name in InfluxQL."""
 
     def __init__(
         self,
@@ -37,8 +38,11 @@ class ServerV2:
         read_timeout: float,
         org: str,
     ) -> None:
+        self._tokens = TokenCredentials(
+            credentials, url=url, org=org, bucket=database, budget=budget, read_timeout=read_timeout
+        )
         self._transport = Transport(
-            url=url, credentials=credentials, scheme="Token", budget=budget, read_timeout=read_timeout
+            url=url, credentials=self._tokens, scheme="Token", budget=budget, read_timeout=read_timeout
         )
         self._bucket = database
         self._org = org
@@ -77,6 +81,7 @@ class ServerV2:
         if self._client is not None:
             cast(Any, self._client).close()
         self._transport.close()
+        self._tokens.close()
 
     def _delete_one(self, deletion: Deletion, client: InfluxDBClient) -> None:
         predicate = " AND ".join(
@@ -111,7 +116,7 @@ class ServerV2:
                 credentials = self._transport.credentials(refresh=refresh)
                 self._client = InfluxDBClient(
                     url=self._transport.url,
-                    token=credentials.token or credentials.password or "",
+                    token=credentials.token or "",
                     org=self._org,
                     timeout=int(self._read_timeout * 1000),
                     retries=self._transport.retries,

@@ -12,7 +12,7 @@ from gridlake.platform.errors import PermanentError
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user and password (version 1) or a token (2 and 3). The secret parts never show in a repr or a log."""
+    """A user and password (versions 1 and 2) or a token (2 and 3). The secret parts never show in a repr or a log."""
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
