@@ -155,3 +155,17 @@ def test_functions_of_the_api_snapshot_after_imports_where_told(stacks: dict[str
 
 def test_api_gateway_waits_as_long_as_the_slowest_function_may_run() -> None:
     assert all(f.properties["Timeout"] <= 29 for f in FUNCTIONS if f.stack == "api")
+
+
+def test_a_changed_server_publishes_new_versions(function: Function) -> None:
+    """SAM's hash sees references, not values; a version's description is one that CloudFormation compares by value."""
+    description = function.properties["VersionDescription"]["Fn::Sub"]
+    environment = function.properties["Environment"]["Variables"]
+    for name in ("InfluxUrl", "InfluxVersion", "InfluxDatabase", "InfluxOrg"):
+        assert f"${{{name}}}" in description
+        assert name in str(environment)
+
+
+def test_a_version_description_fits(root: dict[str, Any]) -> None:
+    bound = {name: p.get("MaxLength", 1) for name, p in root["Parameters"].items()}
+    assert bound["InfluxUrl"] + bound["InfluxDatabase"] + bound["InfluxOrg"] + len("1") + 3 <= 256
