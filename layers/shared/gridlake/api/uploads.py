@@ -151,5 +151,11 @@ def _client() -> Any:
     import boto3
     from botocore.config import Config
 
-    config = Config(signature_version="s3v4", request_checksum_calculation="when_required")
+    # Virtual style names the region in the address. Without it S3 redirects the PUT to a new bucket outside us-east-1,
+    # for hours, to a host that the signature does not cover.
+    config = Config(
+        signature_version="s3v4",
+        request_checksum_calculation="when_required",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
     return boto3.session.Session().client("s3", config=config)
