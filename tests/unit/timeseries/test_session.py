@@ -105,3 +105,20 @@ def test_a_sign_out_that_fails_costs_nothing() -> None:
     ) as stub:
         connected(stub.url).write(LINE)
     assert stub.requests[-1].headers["Authorization"] == "Token made"
+
+
+def test_a_token_that_is_refused_is_replaced_by_a_new_one() -> None:
+    """It was deleted in between, or the server shows something else in its place."""
+    kept = answer(
+        {
+            "authorizations": [
+                {"id": "1", "token": "shown", "description": "gridlake lake", "status": "active"}
+            ]
+        }
+    )
+    made = answer({"id": "2", "token": "made"}, 201)
+    first, second = (SIGNED_IN, BUCKET, kept, NO_CONTENT), (SIGNED_IN, BUCKET, kept, made, NO_CONTENT)
+    with stub_server(*first, REFUSED, *second, NO_CONTENT) as stub:
+        connected(stub.url).write(LINE)
+    writes = [r.headers["Authorization"] for r in stub.requests if r.path == "/api/v2/write"]
+    assert writes == ["Token shown", "Token made"]
