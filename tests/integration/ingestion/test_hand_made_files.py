@@ -297,3 +297,15 @@ def test_the_decimal_sign_of_the_contract_stands_whatever_separates_the_columns(
     )
     result = ingest(content, tmp_path, "EIA930_BALANCE_2024_Jan_Jun.csv")
     assert result.values("load_mw") == [(21272.0,), (22272.0,)]
+
+
+def test_a_padded_header_repeated_midway_is_named(tmp_path: Path) -> None:
+    header, rows = " ; ".join(NAMES) + "\n", lines()
+    result = ingest(header + rows + header, tmp_path, NAME)
+    assert (len(result.values("time")), result.reasons) == (36, [(38, "repeated_header")])
+
+
+def test_a_short_file_padded_with_nul_bytes_keeps_its_rows(tmp_path: Path) -> None:
+    result = ingest((HEADER + lines()).encode() + bytes(4096), tmp_path, NAME)
+    assert result.values("time", "load_mw") == EXPECTED
+    assert result.reasons == [(38, "nul_byte")]

@@ -98,7 +98,7 @@ def is_garbage(head: bytes, encoding: str) -> bool:
     """Whether the bytes are not text at all."""
     if encoding.startswith("utf-16"):
         return False
-    sample = head[:65536]
+    sample = head[:65536].rstrip(b"\0")
     control = sum(sample.count(bytes([b])) for b in range(32) if b not in (0, 9, 10, 12, 13, 26, 27))
     zeros = sample.count(0)
     return control > 0.02 * len(sample) or zeros > 0.2 * len(sample)

@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from gridlake.ingestion.facts import MIB, FileFacts
@@ -47,7 +48,8 @@ class _Parser:
         """One block; by the fast path where every line is one clean record."""
         if self._looks_clean(block):
             table = self._table(block, strict=True)
-            if table is not None and table.num_rows == block.count(b"\n"):
+            whole = table is not None and table.num_rows == block.count(b"\n")
+            if table is not None and whole and not self._repeats_header(table):
                 lines = np.arange(first_line, first_line + table.num_rows, dtype=np.int64)
                 return Chunk(columns=_columns(table), lines=lines, raw=_LazyLines(block))
         repaired = self._repairer.repair(block, first_line)
@@ -75,6 +77,16 @@ class _Parser:
         except UnicodeDecodeError:
             return False
         return True
+
+    def _repeats_header(self, table: pa.Table) -> bool:
+        """Whether a column of codes holds its own name, as a repeated header padded with spaces does."""
+        for i in sorted(self._wanted.texts)[:1]:
+            for chunk in table.column(str(i)).chunks:
+                if pc.any(
+                    pc.equal(pc.utf8_trim_whitespace(chunk.dictionary), self._facts.header[i].strip())
+                ).as_py():
+                    return True
+        return False
 
     def _table(self, data: bytes, *, strict: bool) -> pa.Table | None:
         """The wanted columns of a block; None where some row has another number of columns."""
