@@ -154,3 +154,10 @@ def test_an_upload_that_cannot_start_an_execution_waits_in_a_queue() -> None:
     assert rule["Pattern"]["detail"]["object"] == {"key": [{"prefix": "raw/"}]}
     assert rule["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
     assert rule["DeadLetterConfig"]["Arn"]
+
+
+def test_waiting_for_a_source_stays_below_the_events_of_an_execution() -> None:
+    """Step Functions ends an execution at 25,000 events, uncaught; one round of wait, task and choice makes nine."""
+    definition = load("ingestion")
+    rounds = definition["TimeoutSeconds"] / definition["States"]["WaitForSource"]["Seconds"]
+    assert rounds * 9 < 25_000
