@@ -27,10 +27,10 @@ def parquet(kind: pa.DataType) -> bytes:
     return sink.getvalue()
 
 
-def workbook() -> bytes:
+def workbook(*rows: tuple[str, ...]) -> bytes:
     book = openpyxl.Workbook()
     assert book.active is not None
-    for row in (NAMES, *ROWS):
+    for row in rows or (NAMES, *ROWS):
         book.active.append(row)
     sink = io.BytesIO()
     book.save(sink)
@@ -85,3 +85,15 @@ def test_a_zip_whose_names_are_no_utf_8_is_damaged(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError) as caught:
         ingest(sink.getvalue().replace("ç".encode(), b"\xc4_"), tmp_path, f"{NAME}.zip")
     assert caught.value.error_code == "truncated_zip"
+
+
+def test_a_column_without_a_name_right_of_a_sheet_costs_no_row(tmp_path: Path) -> None:
+    noted = [(*row, "", "checked") for row in ROWS]
+    result = ingest(workbook(tuple(NAMES), *noted), tmp_path, f"{NAME}.xlsx")
+    assert (len(result.values("load_mw")), result.reasons) == (24, [])
+
+
+def test_a_stray_cell_right_of_a_sheet_is_quarantined_with_its_row(tmp_path: Path) -> None:
+    rows = [ROWS[0], (*ROWS[1], "?"), *ROWS[2:]]
+    result = ingest(workbook(tuple(NAMES), *rows), tmp_path, f"{NAME}.xlsx")
+    assert (len(result.values("load_mw")), result.reasons) == (23, [(3, "too_many_columns")])

@@ -48,6 +48,7 @@ def inspect(content: IO[bytes], *, filename: str, limits: Limits) -> FileFacts:
         while header and not header[-1]:
             header = header[:-1]
         sample = tuple(tuple(r) for _, r in shown[hit[1] + 1 :][:200])
+        header += ("",) * (_usual_width(sample) - len(header))
         words = tuple(tuple(c for c in raw if isinstance(c, str)) for n, raw in rows if n > line)
         facts = FileFacts(
             filename=filename,
@@ -91,6 +92,12 @@ def read(content: IO[bytes], facts: FileFacts, wanted: Wanted) -> Iterator[Calla
         while part := list(islice(numbered, CHUNK_ROWS)):
             chunk = _chunk(part, facts, wanted)
             yield lambda chunk=chunk: chunk  # type: ignore[misc]
+
+
+def _usual_width(rows: tuple[tuple[str, ...], ...]) -> int:
+    """Columns up to the last filled one, in at least half of the rows: those beyond the header have no name."""
+    widths = sorted(max((i for i, cell in enumerate(row, start=1) if cell), default=0) for row in rows)
+    return widths[len(widths) // 2] if widths else 0
 
 
 def _below(rows: Iterator[tuple[int, list[Any]]], facts: FileFacts) -> Iterator[tuple[int, list[Any]]]:
