@@ -166,6 +166,15 @@ def test_a_draft_is_read_from_the_lake(api: Api) -> None:
     assert api("GET", f"/ingestions/{other}/draft").json["code"] == "no_draft"
 
 
+def test_a_draft_is_never_handed_out_in_part(api: Api) -> None:
+    key = "silver/uncatalogued/abc/draft.yaml"
+    client("s3").put_object(Bucket=BUCKETS["lake"], Key=key, Body=b"id: x\n" + b"# long\n" * 160_000)
+    identifier = ingested(api, status="uncatalogued", draft_key=key)
+    answer = api("GET", f"/ingestions/{identifier}/draft")
+    assert (answer.status, answer.json["code"]) == (404, "draft_too_large")
+    assert answer.json["hint"]
+
+
 def test_a_redrive_starts_the_same_object_version(api: Api) -> None:
     answer = api("POST", f"/ingestions/{ingested(api, status='failed')}/redrive")
     assert answer.status == 202
@@ -237,6 +246,18 @@ def test_a_verification_is_started_and_read(api: Api) -> None:
     assert api("GET", f"/verifications/{identifier}").json["request"]["dataset"] == "ons_load_hourly"
     assert api("GET", "/verifications/ver-0000000000000000").json["code"] == "unknown_verification"
     assert api("GET", "/verifications/nothing").status == 404
+
+
+def test_a_verification_whose_result_has_expired_is_not_our_fault(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identifier = api("POST", "/verifications", {"dataset": "ons_load_hourly"}).json["verification_id"]
+    steps = client("stepfunctions")
+    told = {"status": "SUCCEEDED", "input": "{}", "output": "{}"}
+    monkeypatch.setattr(steps, "describe_execution", lambda **_: told)
+    answer = api("GET", f"/verifications/{identifier}")
+    assert (answer.status, answer.json["code"]) == (404, "verification_expired")
+    assert "again" in answer.json["hint"]
 
 
 def test_a_route_that_is_not_there_is_a_problem(api: Api) -> None:

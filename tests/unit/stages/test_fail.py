@@ -49,6 +49,14 @@ def test_it_may_run_twice(machine: Machine, app: Application) -> None:
     assert len(app.keys("quarantine")) == 2
 
 
+def test_a_file_named_like_the_manifest_is_kept_beside_it(machine: Machine, app: Application) -> None:
+    payload = failed(machine, app, "raw/ons/error.json")
+    folder = f"failed/{payload['source']['ingestion_id']}"
+    assert sorted(app.keys("quarantine")) == [f"{folder}/error.json", f"{folder}/file"]
+    copy = client("s3").get_object(Bucket=BUCKETS["quarantine"], Key=f"{folder}/file")["Body"].read()
+    assert copy == DAYS
+
+
 def test_the_failed_version_is_copied_although_the_key_was_replaced(
     machine: Machine, app: Application
 ) -> None:

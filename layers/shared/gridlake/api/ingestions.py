@@ -88,7 +88,7 @@ def draft(settings: Settings, ingestion_id: str) -> dict[str, Any]:
     Raises
     ------
     NotFoundError
-        There is no such ingestion, or no draft of it.
+        There is no such ingestion, no draft of it, or one too large to hand out: half of it would be none.
     """
     record = _record(settings, ingestion_id)
     key = record.get("draft_key")
@@ -101,16 +101,20 @@ def draft(settings: Settings, ingestion_id: str) -> dict[str, Any]:
     key = str(key).removeprefix(f"s3://{settings.lake_bucket}/")
     s3 = client("s3")
     try:
-        text = (
-            s3.get_object(Bucket=settings.lake_bucket, Key=key)["Body"].read(MAX_DRAFT_BYTES).decode("utf-8")
-        )
+        body = s3.get_object(Bucket=settings.lake_bucket, Key=key)["Body"].read(MAX_DRAFT_BYTES + 1)
     except s3.exceptions.NoSuchKey as error:
         raise NotFoundError(
             f"the draft of {record['file']} is gone",
             code="no_draft",
             hint="redrive the ingestion to draft it again",
         ) from error
-    return {"ingestion_id": ingestion_id, "key": key, "contract": text}
+    if len(body) > MAX_DRAFT_BYTES:
+        raise NotFoundError(
+            f"the contract drafted for {record['file']} has more than {MAX_DRAFT_BYTES:,} bytes",
+            code="draft_too_large",
+            hint="upload the table in parts of fewer columns, or write the contract by hand",
+        )
+    return {"ingestion_id": ingestion_id, "key": key, "contract": body.decode("utf-8")}
 
 
 def redrive(settings: Settings, ingestion_id: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def one(settings: Settings, verification_id: str) -> dict[str, Any]:
     Raises
     ------
     NotFoundError
-        There is none of that identifier.
+        There is none of that identifier, or its result has expired.
     """
     unknown = NotFoundError(
         f"there is no verification {verification_id[:64]!r}",
@@ -120,7 +120,15 @@ def _output(settings: Settings, identifier: str, execution: Mapping[str, Any]) -
         if pointer.startswith(prefix)
         else f"executions/{identifier}/verify/output.json"
     )
-    body = client("s3").get_object(Bucket=settings.work_bucket, Key=key)["Body"].read()
+    s3 = client("s3")
+    try:
+        body = s3.get_object(Bucket=settings.work_bucket, Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey as error:
+        raise NotFoundError(
+            f"the result of {identifier} is no longer kept",
+            code="verification_expired",
+            hint="start the verification again: `gridlake verify` (POST /verifications)",
+        ) from error
     return dict(json.loads(body))
 
 

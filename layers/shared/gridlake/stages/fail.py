@@ -19,6 +19,7 @@ from gridlake.workflow.failure import parse
 
 SUBJECT_LIMIT = 100
 FILENAME_LIMIT = 255
+MANIFEST = "error.json"
 
 
 @stage("fail")
@@ -57,7 +58,7 @@ def fail(ctx: ExecutionContext) -> StageResult:
         "redrive": f"gridlake redrive {source.ingestion_id}",
     }
     manifest["copy"] = _copy(ctx, source, folder)
-    place = ObjectRef(ctx.settings.quarantine_bucket, f"{folder}/error.json")
+    place = ObjectRef(ctx.settings.quarantine_bucket, f"{folder}/{MANIFEST}")
     write_json(place, manifest)
     _record(ctx, ledger, source, error, rows, place.uri)
     for dataset in _datasets(ctx):
@@ -108,7 +109,8 @@ def _datasets(ctx: ExecutionContext) -> set[str]:
 def _copy(ctx: ExecutionContext, source: Source, folder: str) -> dict[str, Any]:
     """Copy the raw version; a version that can't be copied any more is said so and stops nothing."""
     name = source.ref.filename.encode()[-FILENAME_LIMIT:].decode(errors="ignore")
-    place = ObjectRef(ctx.settings.quarantine_bucket, f"{folder}/{name if name.strip('.') else 'file'}")
+    kept = "file" if not name.strip(".") or name == MANIFEST else name
+    place = ObjectRef(ctx.settings.quarantine_bucket, f"{folder}/{kept}")
     try:
         with calling("copy", source.ref.uri):
             client("s3").copy(source.ref.arguments(), place.bucket, place.key)
