@@ -54,8 +54,16 @@ def resolve(url: str | None, key: str | None) -> Target:
     Raises
     ------
     CommandError
-        No URL and no running local platform, or a foreign URL without a key.
+        No URL and no running local platform, a foreign URL without a key, or a key that can't be one.
     """
+    key = key.strip() if key else None  # a key read from a file ends with a line break
+    if key and not (key.isascii() and key.isprintable()):
+        raise CommandError(
+            "The API key holds a character that no key has.",
+            hint="Copy it again: give --api-key KEY or set GRIDLAKE_API_KEY.",
+            code="wrong_api_key",
+            exit_code=UNUSABLE,
+        )
     if url and key:
         return Target(url.rstrip("/"), key)
     status = platform().status()

