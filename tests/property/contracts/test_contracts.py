@@ -72,7 +72,7 @@ def test_a_profile_always_survives_json(profile: TableProfile) -> None:
 
 
 @given(document=DOCUMENTS, data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_what_validates_parses_and_what_does_not_is_said(
     document: dict[str, Any], data: st.DataObject
 ) -> None:
