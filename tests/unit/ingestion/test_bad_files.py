@@ -20,7 +20,7 @@ from gridlake.ingestion.facts import Limits
 from gridlake.ingestion.pipeline import process_file
 from gridlake.ingestion.report import FileRejectedError
 from gridlake.platform.errors import ContractError, UnreadableFileError
-from tests.unit.ingestion_engine import HEADER, SOURCE, load_contract
+from tests.unit.ingestion_engine import HEADER, SOURCE, ingest, load_contract
 
 GOOD = (HEADER + "N;Norte;2020-01-01 00:00:00;1.5\n").encode()
 
@@ -192,3 +192,22 @@ def test_parquet_text_that_is_not_utf8_is_a_damaged_file(row: int, tmp_path: Pat
         )
     assert caught.value.error_code == "corrupt_parquet"
     assert "CARGA.parquet" in caught.value.message
+
+
+def test_a_monstrous_column_name_is_shortened_where_it_is_told(tmp_path: Path) -> None:
+    """A record of the ledger holds 400 KB: what a file says must not keep its ingestion from being recorded."""
+    name = "x" * 50_000
+    result = ingest(GOOD.replace(b"\n", f";{name}\n".encode(), 1).replace(b"1.5\n", b"1.5;1\n"), tmp_path)
+    assert result.report.rows_loaded == 1
+    assert len(str(result.report.notices)) < 500
+    assert "xxx…" in result.report.notices[0]
+
+
+def test_a_file_without_the_contracts_columns_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    path.write_bytes(b"a;b\n1;2\n3;4\n")
+    facts = sniff(path, filename="CARGA.csv")
+    with pytest.raises(ContractError) as caught:
+        process_file(path, facts=facts, contract=load_contract(), source=SOURCE, out=tmp_path / "out")
+    assert caught.value.error_code == "no_contract_columns"
+    assert not [p for p in (tmp_path / "out").rglob("*") if p.name.startswith(".work")]

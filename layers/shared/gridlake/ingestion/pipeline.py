@@ -27,6 +27,7 @@ from gridlake.platform.errors import ContractError
 
 _THREADS = 2
 _AHEAD = 3
+_NAME_SHOWN = 80
 
 
 def process_file(
@@ -133,6 +134,7 @@ class Run:
         """Run to the end; on any error no silver file is left behind."""
         started = time.monotonic()
         if self._binding.missing:
+            self._silver.discard()
             names = ", ".join(self._binding.missing)
             raise ContractError(
                 f"{self._facts.filename} lacks columns of {self._contract.dataset}: {names}",
@@ -161,7 +163,9 @@ class Run:
         report.notices.extend(self._facts.notices)
         unknown = [n for i, n in enumerate(self._facts.header) if n and i not in self._binding.known]
         if unknown:
-            names = ", ".join(unknown[:20]) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
+            names = ", ".join(map(_short, unknown[:20])) + (
+                f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
+            )
             report.notices.append(f"columns the contract does not know were not loaded: {names}")
         for rows in _ahead(chunks, standardiser.rows):
             quarantined = rows.quarantined()
@@ -314,6 +318,11 @@ def _place(contract: Contract, source: SourceRef, out: Path) -> Callable[[Month]
         )
 
     return partition
+
+
+def _short(name: str) -> str:
+    """A column's name as it is told: a file may call one by a whole page."""
+    return name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}…"
 
 
 def _iso(seconds: int) -> str:
