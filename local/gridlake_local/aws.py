@@ -155,7 +155,7 @@ class LocalAws:
             "MINISTACK_HOST": "127.0.0.1",
             "AUTH": "true",
             "LAMBDA_EXECUTOR": "local",
-            # Calls that queue for a worker hold a thread each, and the workers need threads for their own calls.
+            # Room for calls that queue: each may hold a thread while the workers make calls of their own. Never seen to run out.
             "MINISTACK_WORKER_THREADS": "512",
             # With a live Docker socket MiniStack removes containers at boot.
             "DOCKER_HOST": "unix:///nonexistent/docker.sock",
